@@ -1,0 +1,124 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// One row a module, bottom to top; a module uses only rows above it (scripts/check compares the imports with this).
+let fast: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release))
+]
+
+func module(_ name: String, _ uses: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: uses.map { .byName(name: $0) }, exclude: ["README.md"], swiftSettings: fast)
+}
+
+func tests(_ name: String, _ uses: [String], golden: Bool = false) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: ([name] + uses).map { .byName(name: $0) },
+        resources: golden ? [.copy("Golden")] : [])
+}
+
+let package = Package(
+    name: "letterbox",
+    products: [.executable(name: "letterbox", targets: ["letterbox"])],
+    dependencies: [],
+    targets: [
+        // C: what Swift cannot express, and the system's libraries.
+        .target(name: "CSystem", exclude: ["README.md"]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+
+        // Ground.
+        module("Bytes", ["CSystem", "CZlib"]),
+        module("Platform", ["Bytes"]),
+        module("Configuration"),
+        module("PosixPlatform", ["CSystem", "Bytes", "Platform"]),
+        module("SimulatedPlatform", ["Bytes", "Platform"]),
+
+        // Nouns and wires.
+        module("ClusterModel", ["Bytes"]),
+        module("CoordinationProtocol", ["Bytes"]),
+        module("KafkaProtocol", ["Bytes"]),
+        module("Compression", ["Bytes", "CZlib", "CLZ4", "CZstd", "CSnappy"]),
+        module("Records", ["Bytes", "Compression"]),
+
+        // Coordination.
+        module("Coordination", ["Bytes", "Platform", "CoordinationProtocol"]),
+        module(
+            "CoordinationServer", ["Bytes", "Platform", "Configuration", "CoordinationProtocol", "Coordination"]),
+        module("CoordinationClient", ["Bytes", "Platform", "CoordinationProtocol"]),
+
+        // The log, and who decides about it.
+        module("CommitLog", ["Bytes", "Platform", "Records"]),
+        module("Replication", ["Platform", "ClusterModel"]),
+        module("Controller", ["Platform", "ClusterModel"]),
+        module("ConsumerGroups", ["Bytes", "Platform", "ClusterModel", "KafkaProtocol"]),
+
+        // Brokers and those who speak to them.
+        module("KafkaClient", ["Bytes", "Platform", "KafkaProtocol"]),
+        module(
+            "Broker",
+            [
+                "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
+                "KafkaProtocol", "Compression", "Records", "CommitLog", "Replication", "Controller", "ConsumerGroups",
+                "KafkaClient",
+            ]),
+        module(
+            "BrokerServer",
+            [
+                "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationClient", "KafkaProtocol", "Records",
+                "CommitLog", "ConsumerGroups", "KafkaClient", "Broker",
+            ]),
+        module(
+            "Tools",
+            [
+                "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
+                "KafkaProtocol", "Compression", "Records", "KafkaClient",
+            ]),
+        .executableTarget(
+            name: "letterbox",
+            dependencies: [
+                "Platform", "PosixPlatform", "Configuration", "CoordinationServer", "BrokerServer", "Tools",
+            ],
+            exclude: ["README.md"],
+            swiftSettings: fast,
+            linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
+
+        // Tests, one suite a source file.
+        tests("Bytes", []),
+        tests("Configuration", []),
+        tests("PosixPlatform", ["Bytes", "Platform"]),
+        tests("SimulatedPlatform", ["Bytes", "Platform"]),
+        tests("ClusterModel", ["Bytes"]),
+        tests("CoordinationProtocol", ["Bytes"], golden: true),
+        tests("KafkaProtocol", ["Bytes"], golden: true),
+        tests("Compression", ["Bytes"]),
+        tests("Records", ["Bytes", "Compression"], golden: true),
+        tests("Coordination", ["Bytes", "Platform", "CoordinationProtocol"]),
+        tests(
+            "CoordinationServer",
+            ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "CoordinationProtocol", "Coordination"]),
+        tests(
+            "CoordinationClient",
+            [
+                "Bytes", "Platform", "SimulatedPlatform", "CoordinationProtocol", "Coordination", "CoordinationServer",
+            ]),
+        tests("CommitLog", ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "Records"], golden: true),
+        tests("Replication", ["Platform", "ClusterModel"]),
+        tests("Controller", ["Platform", "ClusterModel"]),
+        tests("ConsumerGroups", ["Platform", "ClusterModel", "KafkaProtocol"]),
+        tests("KafkaClient", ["Bytes", "Platform", "SimulatedPlatform", "KafkaProtocol"]),
+        tests(
+            "Broker",
+            [
+                "Bytes", "Platform", "SimulatedPlatform", "ClusterModel", "KafkaProtocol", "Records", "CommitLog",
+                "CoordinationServer", "CoordinationClient", "KafkaClient",
+            ]),
+        tests(
+            "BrokerServer",
+            ["Bytes", "Platform", "SimulatedPlatform", "ClusterModel", "KafkaProtocol", "Records", "Broker"]),
+        tests("Tools", ["Platform", "KafkaProtocol"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
