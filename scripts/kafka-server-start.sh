@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Starts a broker. In front by default: its PID is this shell's, and SIGTERM stops it cleanly.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+
+usage() {
+    echo "USAGE: $0 [-daemon] server.properties [--override property=value]*"
+    exit 1
+}
+daemon=no name=kafkaServer
+while [ $# -gt 0 ]; do
+    case $1 in
+    -daemon) daemon=yes; shift ;;
+    -name) [ $# -ge 2 ] || usage; name=$2; shift 2 ;;
+    -loggc) shift ;;
+    --help | -h) echo "USAGE: $0 [-daemon] server.properties [--override property=value]*"; exit 0 ;;
+    *) break ;;
+    esac
+done
+[ $# -ge 1 ] || usage
+for word in ${EXTRA_ARGS:-}; do [ "${previous:-}" = -name ] && name=$word; previous=$word; done
+file=$1
+shift
+[ -e "$file" ] || { [ -e "$ROOT/$file" ] && file=$ROOT/$file; }
+[ -r "$file" ] || fail "$file: cannot be read. The shipped one is $ROOT/config/server.properties"
+file=$(readlink -f "$file")
+id=$(property "$file" broker.id) listeners=$(property "$file" listeners)
+for word in "$@"; do
+    case $word in
+    broker.id=* | --override=broker.id=*) id=${word##*broker.id=} ;;
+    listeners=* | --override=listeners=*) listeners=${word##*listeners=} ;;
+    esac
+done
+port=${listeners%%,*}
+start_server broker "${id:-auto}" "${port##*:}" $daemon "$name" "$file" "$@"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Stops the brokers started from this checkout, or one of them. Leaders are handed over first (SIGTERM); SIGNAL=KILL does not ask.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+wanted=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --node-id=* | --broker-id=*) wanted=${1#*=}; shift ;;
+    --node-id | --broker-id) wanted=${2:-}; shift; [ $# -gt 0 ] && shift ;;
+    --process-role=*) shift ;;
+    --help | -h) echo "USAGE: $0 [--broker-id N]"; exit 0 ;;
+    *) fail "$1 is not an option. USAGE: $0 [--broker-id N]" ;;
+    esac
+done
+stop_servers broker kafka "$wanted"
