@@ -1,0 +1,214 @@
+"""Starts Letterbox's processes for a test, on ports and in directories of its own, and kills them."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("LETTERBOX_BINARY", ROOT / ".build/release/letterbox"))
+ENVIRONMENT = {**os.environ, "SWIFT_BACKTRACE": "enable=no", "LETTERBOX_LOG_STYLE": "narrated"}
+
+
+def free_port():
+    """Below the ephemeral range, so that no outgoing connection can take it between two starts of a server."""
+    while True:
+        port = random.randint(12000, 30000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+                return port
+            except OSError:
+                continue
+
+
+def eventually(condition, what, seconds=20):
+    """The value of `condition` as soon as it is true; fails the test when it never is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+class Process:
+    """One server: its command, its output file, its life."""
+
+    def __init__(self, name, command, log, ready, environment=ENVIRONMENT):
+        self.name, self.command, self.log, self.ready, self.environment = name, command, log, ready, environment
+        self.process = None
+
+    def start(self, wait=True):
+        self.began = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen(
+                self.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=self.log.parent, env=self.environment)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def output(self):
+        with open(self.log, "rb") as log:
+            log.seek(self.began)
+            return log.read().decode(errors="replace")
+
+    def wait_ready(self, seconds=30):
+        def condition():
+            assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}:\n{self.output()[-2000:]}"
+            return self.ready(self)
+
+        eventually(condition, f"{self.name} is ready:\n{self.output()[-2000:]}", seconds)
+
+    @property
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.alive:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self, seconds=20):
+        if self.alive:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(seconds)
+        return self.process.returncode
+
+
+def port_answers(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+        return True
+    return False
+
+
+class Cluster:
+    """A coordinator (ours, or Debian's ZooKeeper) and brokers 0, 1, … in a temporary directory."""
+
+    def __init__(self, brokers=1, coordinator="letterbox", **settings):
+        self.directory = Path(tempfile.mkdtemp(prefix="letterbox-"))
+        self.settings = settings
+        self.client_port = free_port()
+        self.coordinator = self._zookeeper() if coordinator == "zookeeper" else self._coordinator()
+        self.ports = [free_port() for _ in range(brokers)]
+        self.brokers = [self._broker(number) for number in range(brokers)]
+
+    def _coordinator(self):
+        config = self.directory / "zookeeper.properties"
+        config.write_text(
+            f"dataDir={self.directory}/zookeeper\nclientPort={self.client_port}\nmaxClientCnxns=0\n"
+            "admin.enableServer=false\n4lw.commands.whitelist=*\n")
+        return Process(
+            "coordinator", [BINARY, "coordinator", config], self.directory / "coordinator.out",
+            lambda server: "binding to port" in server.output() and port_answers(self.client_port))
+
+    def _zookeeper(self):
+        config = self.directory / "zoo.cfg"
+        config.write_text(
+            f"dataDir={self.directory}/zookeeper\nclientPort={self.client_port}\ntickTime=2000\nmaxClientCnxns=0\n"
+            "admin.enableServer=false\n4lw.commands.whitelist=*\n")
+        jars = ":".join(sorted(str(jar) for jar in Path("/usr/share/java").glob("*.jar")))
+        return Process(
+            "zookeeper",
+            ["java", "-cp", jars, "-Xmx256m", "org.apache.zookeeper.server.ZooKeeperServerMain", config],
+            self.directory / "coordinator.out", lambda server: port_answers(self.client_port))
+
+    def _broker(self, number):
+        config = self.directory / f"server-{number}.properties"
+        settings = {
+            "broker.id": number,
+            "listeners": f"PLAINTEXT://:{self.ports[number]}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.ports[number]}",
+            "log.dirs": f"{self.directory}/broker-{number}",
+            "zookeeper.connect": f"127.0.0.1:{self.client_port}",
+            "zookeeper.session.timeout.ms": 6000,
+            "group.initial.rebalance.delay.ms": 0,
+            **self.settings,
+        }
+        config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        return Process(
+            f"broker {number}", [BINARY, "broker", config], self.directory / f"broker-{number}.out",
+            lambda server: "started (kafka.server.KafkaServer)" in server.output())
+
+    def __enter__(self):
+        self.coordinator.start()
+        for broker in self.brokers:
+            broker.start(wait=False)
+        for broker in self.brokers:
+            broker.wait_ready()
+        return self
+
+    def __exit__(self, kind, *_):
+        for process in [*self.brokers, self.coordinator]:
+            process.kill()
+        if kind is None and not os.environ.get("LETTERBOX_KEEP"):
+            shutil.rmtree(self.directory, ignore_errors=True)
+        else:
+            print(f"logs and data kept in {self.directory}")
+
+    @property
+    def bootstrap(self):
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    @property
+    def zookeeper(self):
+        return f"127.0.0.1:{self.client_port}"
+
+    # The tools, as a user calls them.
+
+    def tool(self, name, *arguments, stdin="", timeout=60, check=None):
+        done = subprocess.run(
+            [ROOT / "scripts" / f"{name}.sh", *map(str, arguments)], input=stdin, capture_output=True, text=True,
+            timeout=timeout, env={**ENVIRONMENT, "LETTERBOX_BINARY": str(BINARY)})
+        if check is not None:
+            assert done.returncode == check, f"{name} {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def topics(self, *arguments, **options):
+        return self.tool("kafka-topics", "--bootstrap-server", self.bootstrap, *arguments, **options)
+
+    def create_topic(self, name, partitions=1, **configs):
+        settings = [word for key, value in configs.items() for word in ("--config", f"{key.replace('_', '.')}={value}")]
+        self.topics(
+            "--create", "--topic", name, "--partitions", partitions, "--replication-factor", 1, *settings, check=0)
+
+    def znode(self, path):
+        done = self.tool("zookeeper-shell", self.zookeeper, "get", path, check=0)
+        return done.stdout.rstrip("\n").split("\n")[-1]
+
+    def log_directory(self, topic, partition, broker=None):
+        for number in range(len(self.brokers)) if broker is None else [broker]:
+            path = self.directory / f"broker-{number}" / f"{topic}-{partition}"
+            if path.exists():
+                return path
+        raise AssertionError(f"nobody holds {topic}-{partition}")
+
+
+def stored_batches(directory):
+    """(base offset, attributes, record count) of every batch of a partition's segments, read without our own code."""
+    for segment in sorted(Path(directory).glob("*.log")):
+        data = segment.read_bytes()
+        position = 0
+        while position + 61 <= len(data):
+            base = int.from_bytes(data[position:position + 8], "big")
+            length = int.from_bytes(data[position + 8:position + 12], "big")
+            attributes = int.from_bytes(data[position + 21:position + 23], "big")
+            count = int.from_bytes(data[position + 57:position + 61], "big")
+            if length <= 0:
+                break
+            yield base, attributes, count
+            position += 12 + length
+
+
+CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
