@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Builds everything and runs every test, on ports and in directories of its own.
+#   scripts/test.sh                 all of it
+#   scripts/test.sh unit            units, golden bytes, simulations (debug build)
+#   scripts/test.sh clients [WORDS] real processes and real clients (release build); WORDS go to pytest
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+cd "$ROOT" || exit 1
+part=${1:-all}
+[ $# -gt 0 ] && shift
+
+unit() {
+    need_swift
+    need_libraries
+    echo "== units, golden bytes, simulations"
+    swift build --build-tests $(build_jobs) || return 1
+    SWIFT_BACKTRACE=enable=no swift test --skip-build
+}
+
+clients() {
+    echo "== real processes, real clients"
+    need_packages kcat=/usr/bin/kcat python3=/usr/bin/python3 python3-venv=/usr/share/doc/python3-venv || return 1
+    # Apache ZooKeeper stands in for the coordinator in one test, which says so when it is not there.
+    need_packages zookeeper=/usr/share/java/zookeeper.jar default-jre-headless=/usr/bin/java ||
+        echo "   without Debian's zookeeper: the tests that run brokers on it will be skipped"
+    need_fresh_binary
+    local venv=$ROOT/.build/interop-venv
+    if ! cmp -s Tests/Interop/requirements.txt "$venv/requirements.txt"; then
+        { rm -rf "$venv" && python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r Tests/Interop/requirements.txt; } || return 1
+        cp Tests/Interop/requirements.txt "$venv/requirements.txt"
+    fi
+    (cd Tests/Interop && "$venv/bin/python" -B -m pytest -p no:cacheprovider -q "$@")
+}
+
+case $part in
+all) unit && clients ;;
+unit) unit ;;
+clients) clients "$@" ;;
+*) fail "scripts/test.sh [unit | clients [pytest's words]]" ;;
+esac
+result=$?
+if [ $result -eq 0 ]; then echo "OK       nothing failed"; else echo "FAILED   see above" >&2; fi
+exit $result
