@@ -41,7 +41,7 @@ let package = Package(
         module("CoordinationProtocol", ["Bytes"]),
         module("KafkaProtocol", ["Bytes"]),
         module("Compression", ["Bytes", "CZlib", "CLZ4", "CZstd", "CSnappy"]),
-        module("Records", ["Bytes", "Compression"]),
+        module("Records", ["Bytes", "ClusterModel", "Compression"]),
 
         // Coordination.
         module("Coordination", ["Bytes", "Platform", "CoordinationProtocol"]),
@@ -50,7 +50,7 @@ let package = Package(
         module("CoordinationClient", ["Bytes", "Platform", "CoordinationProtocol"]),
 
         // The log, and who decides about it.
-        module("CommitLog", ["Bytes", "Platform", "Records"]),
+        module("CommitLog", ["Bytes", "Platform", "ClusterModel", "Records"]),
         module("Replication", ["Platform", "ClusterModel"]),
         module("Controller", ["Platform", "ClusterModel"]),
         module("ConsumerGroups", ["Bytes", "Platform", "ClusterModel", "KafkaProtocol"]),
