@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Measures brokers and the coordinator beside the machine's own limits, all in one run, on ports and in a directory of its own.
+#   scripts/benchmark.sh [machine | broker | coordinator]...   (all three by default)
+#   SECONDS_EACH=5   how long each measurement lasts
+#   DIRECTORY=…      where the data goes (a fresh directory below data/ by default)
+# Compare figures of one run only; CPU seconds are steadier than wall time.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+need_fresh_binary
+SECONDS_EACH=${SECONDS_EACH:-5}
+PARTS=${*:-machine broker coordinator}
+TOOLS=$ROOT/.build/benchmarks
+DIRECTORY=${DIRECTORY:-$ROOT/data/benchmark-$$}
+mkdir -p "$TOOLS" "$DIRECTORY"
+COMPILER=$(command -v cc || command -v clang) || fail "no C compiler: apt-get install gcc"
+for program in rawload zkload floor limits; do
+    [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/$program.c" ] ||
+        "$COMPILER" -O2 -w -pthread "$ROOT/Tests/Benchmarks/$program.c" -o "$TOOLS/$program" || exit 1
+done
+
+PIDS=()
+trap 'kill -9 "${PIDS[@]}" 2>/dev/null; rm -rf "$DIRECTORY"' EXIT
+trap 'exit 130' INT TERM
+
+free_port() {
+    local port
+    while :; do
+        port=$((12000 + RANDOM % 18000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
+    done
+}
+# serve WORD READY ARGUMENTS… : starts a server behind, waits for READY in its output.
+serve() {
+    local word=$1 ready=$2 out="$DIRECTORY/$1.out"
+    shift 2
+    "$BINARY" "$word" "$@" >"$out" 2>&1 &
+    PIDS+=($!)
+    LAST=$!
+    until grep -qF "$ready" "$out"; do
+        kill -0 $LAST 2>/dev/null || { tail -n 5 "$out" >&2; exit 1; }
+        sleep 0.02
+    done
+}
+start_coordinator() {
+    [ -n "${CLIENT_PORT:-}" ] && return
+    CLIENT_PORT=$(free_port)
+    printf 'dataDir=%s\nclientPort=%s\nmaxClientCnxns=0\nadmin.enableServer=false\n' "$DIRECTORY/zookeeper" "$CLIENT_PORT" >"$DIRECTORY/zookeeper.properties"
+    serve coordinator 'binding to port' "$DIRECTORY/zookeeper.properties"
+    COORDINATOR=$LAST
+}
+figure() { sed -n "s/.*$1: *\([0-9.]*\).*/\1/p" | head -n 1; }
+ratio() { awk -v a="${1:-0}" -v b="${2:-0}" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "?" }'; }
+
+echo "machine $(nproc) x $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(uname -r), $(date -u +%Y-%m-%dT%H:%MZ), $SECONDS_EACH s each"
+for part in $PARTS; do
+    echo "== $part"
+    case $part in
+    machine)
+        "$TOOLS/limits" "$DIRECTORY"
+        ;;
+    broker)
+        start_coordinator
+        port=$(free_port)
+        printf 'broker.id=0\nlisteners=PLAINTEXT://127.0.0.1:%s\nlog.dirs=%s\nzookeeper.connect=127.0.0.1:%s\n' "$port" "$DIRECTORY/broker" "$CLIENT_PORT" >"$DIRECTORY/server.properties"
+        serve broker 'started (kafka.server.KafkaServer)' "$DIRECTORY/server.properties"
+        broker=$LAST
+        for topic in big small one; do
+            "$BINARY" kafka-topics --bootstrap-server "127.0.0.1:$port" --create --topic $topic --partitions 4 --replication-factor 1 >/dev/null || exit 1
+        done
+        floor=$("$TOOLS/floor" "$DIRECTORY" 1048576 "$SECONDS_EACH")
+        printf '%s\n' "$floor"
+        # -n records a batch, -s bytes a record, -w requests in flight, -c connections
+        load() {
+            printf '%-44s' "$1"
+            shift
+            "$TOOLS/rawload" "$@" -k $broker -t "$SECONDS_EACH"
+        }
+        load "produce acks=1, 4 x 100 kB batches" produce "127.0.0.1:$port" big -n 1000 -s 100
+        load "produce acks=all, 4 x 100 kB batches" produce "127.0.0.1:$port" big -n 1000 -s 100 -a -1
+        load "produce acks=1, 4 x 10 kB batches" produce "127.0.0.1:$port" small -n 100 -s 100
+        load "produce acks=1, one record a request" produce "127.0.0.1:$port" one -n 1 -s 100 -p 1 -c 1 -w 64
+        load "fetch 1 MB" fetch "127.0.0.1:$port" big
+        load "fetch 64 kB" fetch "127.0.0.1:$port" big -M 65536
+        ;;
+    coordinator)
+        start_coordinator
+        target=127.0.0.1:$CLIENT_PORT:$COORDINATOR
+        "$TOOLS/zkload" -m fsync -D "$DIRECTORY" -b 200 -d 2
+        for mode in get set create; do
+            "$TOOLS/zkload" -s "$target" -m $mode -c 16 -w 100 -b 100 -d "$SECONDS_EACH" -u 1 -r 1
+        done
+        "$TOOLS/zkload" -s "$target" -m set -c 1 -w 1 -b 100 -d "$SECONDS_EACH" -u 1 -r 1
+        "$TOOLS/zkload" -s "$target" -m get -c 1 -w 1 -b 100 -d "$SECONDS_EACH" -u 1 -r 1
+        ;;
+    *) fail "machine, broker or coordinator" ;;
+    esac
+done
