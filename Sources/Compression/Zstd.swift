@@ -1,0 +1,46 @@
+import Bytes
+import CZstd
+
+/// Standard frames, one or several.
+enum Zstd {
+    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError) {
+        let bound = ZSTD_compressBound(bytes.count)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bound, 64), alignment: 16)
+        defer { memory.deallocate() }
+        let packed = ZSTD_compress(memory, bound, bytes.baseAddress, bytes.count, Int32(clamping: level ?? 3))
+        guard ZSTD_isError(packed) == 0 else { throw .failed(.zstd, name(of: packed)) }
+        out.raw(UnsafeRawBufferPointer(start: memory, count: packed))
+    }
+
+    static func unpack(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(CompressionError) -> UnsafeMutableRawBufferPointer
+    {
+        guard let stream = ZSTD_createDStream() else { throw .failed(.zstd, "ZSTD_createDStream") }
+        defer { ZSTD_freeDStream(stream) }
+        var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
+        var memory = GrowingMemory(expecting: bytes.count * 4, limit: limit)
+        // Zero behind a whole frame.
+        var hint = 1
+        while true {
+            if hint == 0, input.pos == input.size { return memory.take() }
+            var spare: UInt8 = 0
+            let room = memory.room()
+            let before = input.pos
+            var written = 0
+            hint = withUnsafeMutablePointer(to: &spare) { spare in
+                var output = ZSTD_outBuffer(
+                    dst: room?.baseAddress ?? UnsafeMutableRawPointer(spare), size: room?.count ?? 1, pos: 0)
+                let hint = ZSTD_decompressStream(stream, &output, &input)
+                written = output.pos
+                return hint
+            }
+            guard ZSTD_isError(hint) == 0 else { throw .corrupt(.zstd, name(of: hint)) }
+            if room == nil, written > 0 { throw .tooLarge(limit: limit) }
+            memory.filled(room == nil ? 0 : written)
+            if hint != 0, input.pos == before, written == 0 { throw .corrupt(.zstd, "the frame ends early") }
+        }
+    }
+
+    private static func name(of code: Int) -> String {
+        ZSTD_getErrorName(code).map { String(cString: $0) } ?? "error \(code)"
+    }
+}
