@@ -1,0 +1,72 @@
+import Bytes
+import Testing
+
+@testable import Compression
+
+@Suite("A codec")
+struct CodecTests {
+    static func sample(_ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: ($0 / 7) ^ ($0 % 13)) }
+    }
+
+    static func packed(_ bytes: [UInt8], _ codec: Codec, level: Int? = nil) throws -> [UInt8] {
+        var out = ByteWriter()
+        try bytes.withUnsafeBytes { try codec.pack($0, into: &out, level: level) }
+        return out.array
+    }
+
+    @Test("gives back what it packed, whatever the size", arguments: Codec.allCases)
+    func roundTrip(codec: Codec) throws {
+        for count in [0, 1, 100, 32_768, 32_769, 100_000, 300_000] {
+            let bytes = CodecTests.sample(count)
+            let unpacked = try codec.unpacked(try CodecTests.packed(bytes, codec), limit: count)
+            #expect(unpacked == bytes, "\(count) bytes")
+        }
+    }
+
+    @Test("refuses to unpack beyond the limit", arguments: [Codec.gzip, .snappy, .lz4, .zstd])
+    func bomb(codec: Codec) throws {
+        let packed = try CodecTests.packed([UInt8](repeating: 0, count: 1 << 20), codec)
+        #expect(throws: CompressionError.tooLarge(limit: 1000)) { try codec.unpacked(packed, limit: 1000) }
+        #expect(throws: CompressionError.tooLarge(limit: (1 << 20) - 1)) {
+            try codec.unpacked(packed, limit: (1 << 20) - 1)
+        }
+        #expect(try codec.unpacked(packed, limit: 1 << 20).count == 1 << 20)
+    }
+
+    @Test("tells of cut or changed bytes and never traps", arguments: [Codec.gzip, .snappy, .lz4, .zstd])
+    func damage(codec: Codec) throws {
+        let bytes = CodecTests.sample(3000)
+        let packed = try CodecTests.packed(bytes, codec)
+        for length in 0..<packed.count {
+            let unpacked = try? codec.unpacked([UInt8](packed[..<length]), limit: 10_000)
+            #expect(unpacked != bytes || codec == .zstd, "cut to \(length)")
+        }
+        for position in packed.indices {
+            var changed = packed
+            changed[position] ^= 0x41
+            _ = try? codec.unpacked(changed, limit: 10_000)
+        }
+    }
+
+    @Test("reads a bare snappy block, as librdkafka sends it") func bareSnappy() throws {
+        // Length 5, a literal of 5 bytes.
+        #expect(try Codec.snappy.unpacked([5, 4 << 2] + Array("hello".utf8), limit: 100) == Array("hello".utf8))
+    }
+
+    @Test("reads an LZ4 frame with the header checksum of magic 0") func legacyLZ4() throws {
+        // FLG 0x60, BD 0x40: 0x82 is right, 0x1a is what old clients wrote.
+        let packed = try CodecTests.packed(Array("hello".utf8), .lz4)
+        #expect(Array(packed[..<7]) == [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
+        var old = packed
+        old[6] = 0x1a
+        #expect(throws: CompressionError.self) { try Codec.lz4.unpacked(old, limit: 100) }
+        #expect(try Codec.lz4.unpacked(old, limit: 100, legacyLZ4: true) == Array("hello".utf8))
+    }
+
+    @Test("is known by Kafka's names") func names() {
+        #expect(Codec(name: "uncompressed") == Codec.none)
+        #expect(Codec(name: "zstd") == .zstd)
+        #expect(Codec(name: "producer") == nil)
+    }
+}
