@@ -48,8 +48,6 @@ def masked(text):
 WORDS_ONLY = re.compile(r"kafka-consumer-groups")
 # Which record of which partition comes first is chance.
 ANY_ORDER = re.compile(r"kafka-console-consumer|--describe$|kafka-topics.*--list")
-# Ours also holds topics that other transcripts here did not create.
-SUPERSET = {"019-topics-list"}
 
 
 @pytest.mark.parametrize("name", TRANSCRIPTS)

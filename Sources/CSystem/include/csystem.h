@@ -20,5 +20,7 @@ uint32_t csystem_crc32c(uint32_t crc, const void *bytes, size_t count);
 int csystem_accept(int fd, struct sockaddr *address, socklen_t *length);
 /// open(2) with O_CLOEXEC added.
 int csystem_open(const char *path, int flags, unsigned mode);
+/// Names the calling thread, for top and the debugger.
+void csystem_name_thread(const char *name);
 /// fcntl(2) with one integer argument.
 int csystem_fcntl(int fd, int command, int argument);

@@ -1,0 +1,282 @@
+import CSystem
+import Glibc
+import Platform
+
+private func failure(_ operation: String, _ path: String, _ code: Int32) -> DiskError {
+    DiskError(operation: operation, path: path, code: code, reason: Address.words(code))
+}
+
+/// An open file. Positions are explicit, so the deciding thread and a helper may use it at once.
+final class PosixFile: File, @unchecked Sendable {
+    let path: String
+    private(set) var fd: Int32
+
+    init(path: String, fd: Int32) {
+        self.path = path
+        self.fd = fd
+    }
+
+    deinit { close() }
+
+    var size: Int64 {
+        var status = stat()
+        return fstat(fd, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int64) throws(DiskError) -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        var done = 0
+        while done < buffer.count {
+            let count = pread(fd, base + done, buffer.count - done, off_t(offset) + off_t(done))
+            if count > 0 {
+                done += count
+            } else if count == 0 {
+                break
+            } else if errno != EINTR {
+                throw failure("pread", path, errno)
+            }
+        }
+        return done
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(DiskError) {
+        guard let base = bytes.baseAddress else { return }
+        var done = 0
+        while done < bytes.count {
+            let count = pwrite(fd, base + done, bytes.count - done, off_t(offset) + off_t(done))
+            if count >= 0 {
+                done += count
+            } else if errno != EINTR {
+                throw failure("pwrite", path, errno)
+            }
+        }
+    }
+
+    func truncate(to size: Int64) throws(DiskError) {
+        guard ftruncate(fd, off_t(size)) == 0 else { throw failure("ftruncate", path, errno) }
+    }
+
+    func allocate(to size: Int64) throws(DiskError) {
+        let have = self.size
+        guard size > have else { return }
+        let code = posix_fallocate(fd, off_t(have), off_t(size - have))
+        if code == EOPNOTSUPP || code == EINVAL {
+            try truncate(to: size)
+        } else if code != 0 {
+            throw failure("fallocate", path, code)
+        }
+    }
+
+    func sync() throws(DiskError) {
+        guard fdatasync(fd) == 0 else { throw failure("fdatasync", path, errno) }
+    }
+
+    func close() {
+        if fd >= 0 { Glibc.close(fd) }
+        fd = -1
+    }
+}
+
+final class PosixDiskLock: DiskLock {
+    private var fd: Int32
+    init(fd: Int32) { self.fd = fd }
+    deinit { release() }
+    func release() {
+        if fd >= 0 { Glibc.close(fd) }
+        fd = -1
+    }
+}
+
+package final class PosixDisk: Disk {
+    private let loop: EventLoop
+    private var lanes: [String: PosixDiskLane] = [:]
+
+    init(loop: EventLoop) { self.loop = loop }
+
+    package func open(_ path: String, _ mode: FileMode) throws(DiskError) -> any File {
+        let flags: Int32
+        switch mode {
+        case .read: flags = O_RDONLY
+        case .update: flags = O_RDWR
+        case .createIfMissing: flags = O_RDWR | O_CREAT
+        case .createNew: flags = O_RDWR | O_CREAT | O_EXCL
+        case .replace: flags = O_RDWR | O_CREAT | O_TRUNC
+        }
+        let fd = csystem_open(path, flags, 0o644)
+        guard fd >= 0 else { throw failure("open", path, errno) }
+        return PosixFile(path: path, fd: fd)
+    }
+
+    package func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    package func list(_ directory: String) throws(DiskError) -> [DirectoryEntry] {
+        guard let stream = opendir(directory) else { throw failure("opendir", directory, errno) }
+        defer { closedir(stream) }
+        var entries: [DirectoryEntry] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            var isDirectory = entry.pointee.d_type == UInt8(DT_DIR)
+            if entry.pointee.d_type == UInt8(DT_UNKNOWN) || entry.pointee.d_type == UInt8(DT_LNK) {
+                var status = stat()
+                isDirectory = stat("\(directory)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+            }
+            entries.append(DirectoryEntry(name: name, isDirectory: isDirectory))
+        }
+        return entries.sorted { $0.name < $1.name }
+    }
+
+    package func createDirectory(_ path: String) throws(DiskError) {
+        if mkdir(path, 0o755) == 0 { return }
+        switch errno {
+        case EEXIST:
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw failure("mkdir", path, EEXIST) }
+        case ENOENT:
+            let parent = parentDirectory(of: path)
+            guard parent != path else { throw failure("mkdir", path, ENOENT) }
+            try createDirectory(parent)
+            if mkdir(path, 0o755) != 0, errno != EEXIST { throw failure("mkdir", path, errno) }
+        default: throw failure("mkdir", path, errno)
+        }
+    }
+
+    package func rename(_ from: String, to: String) throws(DiskError) {
+        guard Glibc.rename(from, to) == 0 else { throw failure("rename", from, errno) }
+    }
+
+    package func remove(_ path: String) throws(DiskError) {
+        guard Glibc.remove(path) == 0 else { throw failure("remove", path, errno) }
+    }
+
+    package func removeTree(_ path: String) throws(DiskError) {
+        for entry in try list(path) {
+            let inner = "\(path)/\(entry.name)"
+            var status = stat()
+            let isLink = lstat(inner, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+            if entry.isDirectory, !isLink { try removeTree(inner) } else { try remove(inner) }
+        }
+        try remove(path)
+    }
+
+    package func syncDirectory(_ directory: String) throws(DiskError) {
+        let fd = csystem_open(directory, O_RDONLY | O_DIRECTORY, 0)
+        guard fd >= 0 else { throw failure("open", directory, errno) }
+        defer { Glibc.close(fd) }
+        guard fsync(fd) == 0 else { throw failure("fsync", directory, errno) }
+    }
+
+    package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
+        let fd = csystem_open(path, O_RDWR | O_CREAT, 0o644)
+        guard fd >= 0 else { throw failure("open", path, errno) }
+        // flock belongs to the open file: a second start within this process is refused as well.
+        if flock(fd, LOCK_EX | LOCK_NB) == 0 { return PosixDiskLock(fd: fd) }
+        let code = errno
+        Glibc.close(fd)
+        if code == EWOULDBLOCK { return nil }
+        throw failure("flock", path, code)
+    }
+
+    package func freeBytes(_ path: String) throws(DiskError) -> Int64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw failure("statvfs", path, errno) }
+        return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    }
+
+    package func modifiedMs(_ path: String) throws(DiskError) -> Int64 {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw failure("stat", path, errno) }
+        return Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+    }
+
+    package func lane(_ directory: String) -> any DiskLane {
+        if let lane = lanes[directory] { return lane }
+        let lane = PosixDiskLane(loop: loop, name: directory)
+        lanes[directory] = lane
+        return lane
+    }
+}
+
+/// The queue of one log directory: in place while that is quick, on its helper otherwise.
+final class PosixDiskLane: DiskLane {
+    private let loop: EventLoop
+    private let helper: HelperThread
+    private(set) var pending = 0
+    /// The last write took too long to make the deciding thread wait for the next one.
+    private var slow = false
+    private static let quick = Duration.milliseconds(5)
+
+    init(loop: EventLoop, name: String) {
+        self.loop = loop
+        helper = HelperThread(name: "disk \(name.split(separator: "/").last ?? "")")
+    }
+
+    func write(
+        _ bytes: UnsafeRawBufferPointer, to file: any File, at offset: Int64, then: @escaping (DiskError?) -> Void
+    ) {
+        if pending == 0, !slow {
+            let began = loop.now
+            var problem: DiskError?
+            do throws(DiskError) { try file.write(bytes, at: offset) } catch { problem = error }
+            slow = loop.now - began > PosixDiskLane.quick
+            then(problem)
+            return
+        }
+        let copy = [UInt8](bytes)
+        let loop = self.loop
+        enqueue { [self] in
+            let began = loop.now
+            let problem = PosixDiskLane.caught { () throws(DiskError) in
+                var inner: DiskError?
+                copy.withUnsafeBytes { raw in
+                    do throws(DiskError) { try file.write(raw, at: offset) } catch { inner = error }
+                }
+                if let inner { throw inner }
+            }
+            let took = loop.now - began
+            return {
+                self.slow = took > PosixDiskLane.quick
+                then(problem)
+            }
+        }
+    }
+
+    func sync(_ file: any File, then: @escaping (DiskError?) -> Void) {
+        enqueue {
+            let problem = PosixDiskLane.caught { () throws(DiskError) in try file.sync() }
+            return { then(problem) }
+        }
+    }
+
+    func perform<T>(_ job: @escaping () throws(DiskError) -> T, then: @escaping (Result<T, DiskError>) -> Void) {
+        enqueue {
+            let result: Result<T, DiskError>
+            do throws(DiskError) { result = .success(try job()) } catch { result = .failure(error) }
+            return { then(result) }
+        }
+    }
+
+    private static func caught(_ work: () throws(DiskError) -> Void) -> DiskError? {
+        do throws(DiskError) {
+            try work()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// `work` runs on the helper; what it returns runs on the deciding thread.
+    private func enqueue(_ work: @escaping () -> () -> Void) {
+        pending += 1
+        let inbox = loop.inbox
+        helper.run {
+            let completion = Carried(work())
+            inbox.post { [self] in
+                pending -= 1
+                completion.value()
+            }
+        }
+    }
+}
