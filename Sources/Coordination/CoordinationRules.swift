@@ -1,0 +1,27 @@
+/// A connection's number inside the core; used again after the connection is gone.
+package struct ClientID: Hashable, Comparable, Sendable {
+    package var raw: Int
+    package init(raw: Int) { self.raw = raw }
+    package static func < (a: ClientID, b: ClientID) -> Bool { a.raw < b.raw }
+}
+
+/// The settings that decide.
+package struct CoordinationRules {
+    /// Milliseconds.
+    package var tick: Int64 = 3000
+    package var minSessionTimeout: Int32 = 6000
+    package var maxSessionTimeout: Int32 = 60_000
+    package var extendedTypes = false
+    package var skipACL = false
+    /// `super:base64(SHA-1(...))`.
+    package var superDigest: String?
+    package init() {}
+}
+
+/// Tells one watcher of one change. The path is valid until the core is called again.
+package struct WatchDelivery {
+    package var client: ClientID
+    package var event: Int32
+    package var path: PathBytes
+    package var zxid: Int64
+}

@@ -1,0 +1,63 @@
+/// Who must be heard of by when. What is durable about a session (its id and timeout) is in the tree.
+package struct SessionTable {
+    struct Entry {
+        /// Milliseconds.
+        var timeout: Int64
+        /// On the monotonic clock, in milliseconds, at a tick's end.
+        var deadline: Int64
+        /// The connection that speaks for it now.
+        var client: ClientID?
+    }
+
+    private(set) var entries: [Int64: Entry] = [:]
+    private let tick: Int64
+
+    init(tickMs: Int64) { tick = max(tickMs, 1) }
+
+    var count: Int { entries.count }
+
+    subscript(_ session: Int64) -> Entry? { entries[session] }
+
+    mutating func opened(_ session: Int64, timeout: Int64, client: ClientID?, now: Int64) {
+        entries[session] = Entry(timeout: timeout, deadline: deadline(now + timeout), client: client)
+    }
+
+    mutating func closed(_ session: Int64) { entries[session] = nil }
+
+    mutating func detached(_ session: Int64, from client: ClientID) {
+        if entries[session]?.client == client { entries[session]?.client = nil }
+    }
+
+    /// Heard of it.
+    mutating func touched(_ session: Int64, now: Int64) {
+        guard let index = entries.index(forKey: session) else { return }
+        let later = deadline(now + entries.values[index].timeout)
+        if later > entries.values[index].deadline { entries.values[index].deadline = later }
+    }
+
+    /// The process stood still: nobody could be heard of.
+    mutating func extendAll(by gap: Int64) {
+        for index in entries.values.indices { entries.values[index].deadline += gap }
+    }
+
+    /// Sessions whose time is over, smallest id first.
+    func expired(now: Int64) -> [Int64] {
+        entries.filter { $0.value.deadline <= now }.map(\.key).sorted()
+    }
+
+    /// Ends of ticks, so that the sessions of one tick expire together.
+    private func deadline(_ time: Int64) -> Int64 { (time / tick + 1) * tick }
+
+    /// The 16 bytes a client proves its session with: never stored, the same after every restart, and the same as Apache's,
+    /// which takes them from java.util.Random seeded with the id.
+    package static func password(of session: Int64) -> [UInt8] {
+        var state = UInt64(bitPattern: (session ^ 0xB341_5C00) ^ 0x5_DEEC_E66D) & 0xffff_ffff_ffff
+        var bytes: [UInt8] = []
+        for _ in 0..<4 {
+            state = (state &* 0x5_DEEC_E66D &+ 0xb) & 0xffff_ffff_ffff
+            let word = UInt32(truncatingIfNeeded: state >> 16)
+            for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+        }
+        return bytes
+    }
+}
