@@ -52,7 +52,7 @@ let package = Package(
         // The log, and who decides about it.
         module("CommitLog", ["Bytes", "Platform", "ClusterModel", "Records"]),
         module("Replication", ["Platform", "ClusterModel"]),
-        module("Controller", ["Platform", "ClusterModel"]),
+        module("Controller", ["Bytes", "Platform", "ClusterModel"]),
         module("ConsumerGroups", ["Bytes", "Platform", "ClusterModel", "KafkaProtocol"]),
 
         // Brokers and those who speak to them.
@@ -106,7 +106,7 @@ let package = Package(
             ]),
         tests("CommitLog", ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "Records"], golden: true),
         tests("Replication", ["Platform", "ClusterModel"]),
-        tests("Controller", ["Platform", "ClusterModel"]),
+        tests("Controller", ["Bytes", "Platform", "ClusterModel"]),
         tests("ConsumerGroups", ["Platform", "ClusterModel", "KafkaProtocol"]),
         tests("KafkaClient", ["Bytes", "Platform", "SimulatedPlatform", "KafkaProtocol"]),
         tests(
