@@ -5,7 +5,7 @@ wanted=
 while [ $# -gt 0 ]; do
     case $1 in
     --node-id=* | --broker-id=*) wanted=${1#*=}; shift ;;
-    --node-id | --broker-id) wanted=${2:-}; shift; [ $# -gt 0 ] && shift ;;
+    --node-id | --broker-id) [ -n "${2:-}" ] || fail "$1 needs a number"; wanted=$2; shift 2 ;;
     --process-role=*) shift ;;
     --help | -h) echo "USAGE: $0 [--broker-id N]"; exit 0 ;;
     *) fail "$1 is not an option. USAGE: $0 [--broker-id N]" ;;

@@ -254,11 +254,16 @@ final class SimulatedConnection: Connection {
                 ) { other.peerRead(count) }
             }
         }
-        if !buffer.isEmpty, buffer.count >= needed {
+        while state == .open, !isPaused, !closesWhenSent, !buffer.isEmpty, buffer.count >= needed {
             needed = 1
-            let done = buffer.withUnsafeMutableBytes { handler?.received(self, $0) ?? 0 }
-            precondition(done >= 0 && done <= buffer.count, "received returned \(done) of \(buffer.count)")
-            buffer.removeFirst(done)
+            // The buffer is a copy of its own meanwhile: the handler may end the connection.
+            var given = buffer
+            let done = given.withUnsafeMutableBytes { handler?.received(self, $0) ?? 0 }
+            precondition(done >= 0 && done <= given.count, "received returned \(done) of \(given.count)")
+            guard state == .open else { return }
+            given.removeFirst(done)
+            buffer = given
+            if done == 0 { break }
         }
         if state == .open, peerEnded, !isPaused { flushLater() }
     }

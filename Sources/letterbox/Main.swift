@@ -1,4 +1,49 @@
+import Configuration
+import Glibc
+import Platform
+
+/// `letterbox WORD …`: the first word chooses the server or the tool. Only here is the real platform chosen.
 @main
 struct Main {
-    static func main() {}
+    static let version = "0.1.0"
+
+    static func main() {
+        let words = Array(Swift.CommandLine.arguments.dropFirst())
+        exit(run(words))
+    }
+
+    static func run(_ words: [String]) -> Int32 {
+        guard let first = words.first else {
+            complain(usage)
+            return 1
+        }
+        let rest = Array(words.dropFirst())
+        switch first {
+        case "coordinator", "broker":
+            complain("\(first): not in this build")
+            return 1
+        case "--version", "-version", "version":
+            tell(version)
+            return 0
+        case "--help", "-help", "-h", "help":
+            tell(usage)
+            return 0
+        default:
+            _ = rest
+            let nearest = nearestName(to: first, among: names)
+            complain("letterbox: there is no \(first)" + (nearest.map { "; did you mean \($0)?" } ?? ""))
+            complain(usage)
+            return 1
+        }
+    }
+
+    static let names = ["coordinator", "broker", "help", "version"]
+
+    static let usage = """
+        letterbox: messages kept in order, in the manner of Kafka with ZooKeeper
+          letterbox coordinator config/zookeeper.properties
+          letterbox broker config/server.properties [--override key=value]...
+          letterbox TOOL [--help | options]     (\(names.dropFirst(2).joined(separator: ", ")))
+        scripts/ has the same under the names tutorials use; scripts/cluster.sh up starts everything.
+        """
 }
