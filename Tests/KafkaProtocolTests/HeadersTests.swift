@@ -27,7 +27,11 @@ struct HeadersTests {
     @Test("frames count the bytes that are put in from elsewhere") func splices() throws {
         var response = FetchResponse()
         let partition = FetchResponse.PartitionData.with { $0.records = .elsewhere(length: 1000) }
-        response.responses = [.with { $0.topic = "t"; $0.partitions = [partition, partition] }]
+        response.responses = [
+            .with {
+                $0.topic = "t"; $0.partitions = [partition, partition]
+            }
+        ]
         var writer = WireWriter()
         try writer.frame(response, answering: RequestHeader(key: .fetch, version: 12, correlationID: 1))
         #expect(writer.splices.map(\.length) == [1000, 1000])
