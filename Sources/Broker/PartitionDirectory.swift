@@ -1,0 +1,194 @@
+import Bytes
+import ClusterModel
+import CommitLog
+import Platform
+import Replication
+
+/// Every partition this broker hosts, by name; the log directories they lie in; and what the controller orders about them.
+package final class PartitionDirectory {
+    /// What LeaderAndIsr says of one partition, freed of the wire.
+    package struct Order: Equatable {
+        package var partition: TopicPartition
+        package var topicID: UUID128
+        package var leader: BrokerID
+        package var leaderEpoch: LeaderEpoch
+        package var partitionEpoch: PartitionEpoch
+        package var replicas: [BrokerID]
+        package var inSync: [BrokerID]
+        package var isNew: Bool
+        package init(
+            partition: TopicPartition, topicID: UUID128, leader: BrokerID, leaderEpoch: LeaderEpoch,
+            partitionEpoch: PartitionEpoch, replicas: [BrokerID], inSync: [BrokerID], isNew: Bool
+        ) {
+            self.partition = partition
+            self.topicID = topicID
+            self.leader = leader
+            self.leaderEpoch = leaderEpoch
+            self.partitionEpoch = partitionEpoch
+            self.replicas = replicas
+            self.inSync = inSync
+            self.isNew = isNew
+        }
+    }
+
+    /// Wire codes of what an order can meet.
+    package enum Refusal: Int16, Error {
+        case staleEpoch = 11
+        case storage = 56
+        case notAReplica = 3
+        case otherTopicID = 103
+    }
+
+    package let me: BrokerID
+    private let world: any World
+    private let lagMax: Duration
+    private var surroundings: PartitionHost.Surroundings
+    /// The settings of a topic, now.
+    package var settings: (String) -> TopicConfig = { _ in TopicConfig() }
+    /// Another in-sync set is wanted: the publisher of in-sync sets listens.
+    package var proposeInSync: ((PartitionHost, InSyncSet, PartitionEpoch) -> Void)?
+    /// A replica here began to follow, to lead, or left: the fetcher listens.
+    package var roleChanged: ((PartitionHost) -> Void)?
+    package var left: ((TopicPartition) -> Void)?
+    package private(set) var directories: [LogDirectory] = []
+    /// By topic, then by partition; interned, so that a name is hashed once a request.
+    private var topics: [String: [Int32: PartitionHost]] = [:]
+    /// The highest controller epoch heard of.
+    package private(set) var controllerEpoch: ControllerEpoch = 0
+
+    package init(
+        me: BrokerID, world: any World, waiting: WaitingRoom, lagMax: Duration,
+        mayJoin: @escaping (BrokerID) -> Bool = { _ in true }
+    ) {
+        self.me = me
+        self.world = world
+        self.lagMax = lagMax
+        surroundings = PartitionHost.Surroundings(clock: world.clock, waiting: waiting, mayJoin: mayJoin)
+        surroundings.propose = { [weak self] host, set, epoch in self?.proposeInSync?(host, set, epoch) }
+    }
+
+    // MARK: Finding
+
+    package func host(_ topic: String, _ partition: Int32) -> PartitionHost? { topics[topic]?[partition] }
+    package func host(_ partition: TopicPartition) -> PartitionHost? { topics[partition.topic]?[partition.partition] }
+    package func hosts(of topic: String) -> [PartitionHost] {
+        (topics[topic] ?? [:]).values.sorted { $0.partition < $1.partition }
+    }
+    /// Sorted.
+    package var hosts: [PartitionHost] { topics.values.flatMap(\.values).sorted { $0.partition < $1.partition } }
+    package var count: Int { topics.values.reduce(0) { $0 + $1.count } }
+
+    // MARK: From disk
+
+    /// Directories whose logs are loaded already: their partitions wait, without a role, for the controller.
+    package func adopt(_ directories: [LogDirectory]) {
+        self.directories = directories
+        for directory in directories {
+            for (partition, log) in directory.logs.sorted(by: { $0.key < $1.key }) {
+                add(log, in: directory, highWatermark: directory.highWatermarks[partition] ?? log.logStartOffset)
+            }
+        }
+    }
+
+    @discardableResult
+    private func add(_ log: PartitionLog, in directory: LogDirectory, highWatermark: Offset) -> PartitionHost {
+        let partition = log.partition
+        let host = PartitionHost(
+            me: me, log: log, directory: directory, highWatermark: highWatermark, config: settings(partition.topic),
+            lagMax: lagMax, surroundings: surroundings)
+        topics[partition.topic, default: [:]][partition.partition] = host
+        return host
+    }
+
+    private func remove(_ host: PartitionHost) {
+        let partition = host.partition
+        topics[partition.topic]?[partition.partition] = nil
+        if topics[partition.topic]?.isEmpty == true { topics[partition.topic] = nil }
+        host.close()
+        left?(partition)
+    }
+
+    // MARK: What the controller orders
+
+    /// - Returns: false when the order comes from a controller that is no longer one (STALE_CONTROLLER_EPOCH).
+    package func hear(_ epoch: ControllerEpoch) -> Bool {
+        guard epoch >= controllerEpoch else { return false }
+        controllerEpoch = epoch
+        return true
+    }
+
+    /// One partition of a LeaderAndIsr whose epochs were found good as a whole.
+    package func apply(_ order: Order) throws(Refusal) {
+        var host = host(order.partition)
+        if let known = host {
+            if known.isOffline { throw .storage }
+            if !order.topicID.isZero, !known.topicID.isZero, order.topicID != known.topicID { throw .otherTopicID }
+            // An equal epoch is a repetition when the partition has a role already: Kafka refuses it alike.
+            if known.role != .idle, order.leaderEpoch <= known.leaderEpoch { throw .staleEpoch }
+        }
+        guard order.replicas.contains(me) else { throw .notAReplica }
+        if host == nil {
+            guard let directory = emptiest() else { throw .storage }
+            do throws(LogOpenError) {
+                let log = try directory.createLog(
+                    order.partition, topicID: order.topicID.isZero ? nil : order.topicID,
+                    settings: settings(order.partition.topic).log)
+                host = add(log, in: directory, highWatermark: 0)
+            } catch {
+                world.journal.error("could not make a log", ["partition": order.partition, "reason": error.description])
+                throw .storage
+            }
+        }
+        guard let host else { throw .storage }
+        if order.leader == me {
+            host.becomeLeader(
+                LeaderReplica.Leadership(
+                    epoch: order.leaderEpoch, partitionEpoch: order.partitionEpoch, replicas: order.replicas,
+                    inSync: InSyncSet(order.inSync)))
+            world.journal.info(
+                "became leader",
+                [
+                    "partition": order.partition, "epoch": order.leaderEpoch,
+                    "isr": order.inSync.map(\.description).joined(separator: ","), "log_end": host.log.logEndOffset,
+                    "high_watermark": host.highWatermark,
+                ])
+        } else {
+            host.becomeFollower(
+                of: order.leader, epoch: order.leaderEpoch, partitionEpoch: order.partitionEpoch, replicas: order.replicas)
+            world.journal.info(
+                "became follower",
+                [
+                    "partition": order.partition, "leader": order.leader, "epoch": order.leaderEpoch,
+                    "log_end": host.log.logEndOffset,
+                ])
+        }
+        roleChanged?(host)
+    }
+
+    /// One partition of a StopReplica.
+    /// - Parameter epoch: -2 while its topic is deleted; -1 when unknown: both are believed.
+    /// - Returns: the wire code, 0 when done. A replica that is not here has stopped already.
+    package func stop(_ partition: TopicPartition, epoch: LeaderEpoch, delete: Bool) -> Int16 {
+        guard let host = host(partition) else { return 0 }
+        if host.isOffline { return Refusal.storage.rawValue }
+        if epoch.raw >= 0, epoch < host.leaderEpoch { return 74 }
+        host.resign()
+        roleChanged?(host)
+        guard delete else { return 0 }
+        remove(host)
+        let journal = world.journal
+        host.directory.deleteLog(partition) { problem in
+            if let problem { journal.error("could not delete a log", ["partition": partition, "reason": problem.description]) }
+        }
+        journal.info("left", ["partition": partition])
+        return 0
+    }
+
+    private func emptiest() -> LogDirectory? { directories.min { $0.logs.count < $1.logs.count } }
+
+    /// A topic's settings changed in the tree.
+    package func settingsChanged(of topic: String) {
+        let settings = settings(topic)
+        for host in hosts(of: topic) { host.configChanged(settings) }
+    }
+}

@@ -1,0 +1,344 @@
+import Bytes
+import ClusterModel
+import CommitLog
+import Platform
+import Records
+import Replication
+
+/// One replica on this broker: marries a log to a leader's or follower's mind. It reaches nothing global: what it needs from
+/// its surroundings it was given, so that partitions can be spread over several loops one day.
+package final class PartitionHost {
+    package enum Role: Equatable, Sendable {
+        /// On disk, but the controller has not yet said what to do with it.
+        case idle
+        case leader
+        case follower
+    }
+
+    /// Who reads, and so how far.
+    package enum Reader: Equatable, Sendable {
+        /// Below the high watermark; with `committed` below the first open transaction.
+        case consumer(committed: Bool)
+        /// A follower: up to the log's end.
+        case follower(BrokerID, epoch: BrokerEpoch, logStart: Offset)
+        /// A tool (replica id -2): up to the log's end, from any replica.
+        case debugger
+    }
+
+    package struct Reading {
+        /// Nil when there is nothing to read.
+        package var region: FileRegion?
+        package var length: Int { region?.length ?? 0 }
+        package var highWatermark: Offset
+        package var lastStable: Offset
+        package var logStart: Offset
+        /// The asker's log parts from this one: nothing is sent, it must cut its log first (KIP-595).
+        package var divergence: Replication.EpochEnd?
+    }
+
+    /// What the host asks of its broker.
+    package struct Surroundings {
+        package var clock: any Clock
+        package var waiting: WaitingRoom
+        /// Another in-sync set is wanted.
+        package var propose: (PartitionHost, InSyncSet, PartitionEpoch) -> Void
+        /// A broker that may join an in-sync set now: live and not stopping.
+        package var mayJoin: (BrokerID) -> Bool
+        package init(
+            clock: any Clock, waiting: WaitingRoom,
+            propose: @escaping (PartitionHost, InSyncSet, PartitionEpoch) -> Void = { _, _, _ in },
+            mayJoin: @escaping (BrokerID) -> Bool = { _ in true }
+        ) {
+            self.clock = clock
+            self.waiting = waiting
+            self.propose = propose
+            self.mayJoin = mayJoin
+        }
+    }
+
+    package let partition: TopicPartition
+    package let log: PartitionLog
+    package let directory: LogDirectory
+    package let place: WaitingRoom.Place
+    package private(set) var role = Role.idle
+    package private(set) var config: TopicConfig
+    package private(set) var leader: LeaderReplica
+    package private(set) var follower: FollowerReplica
+    /// As the last LeaderAndIsr said; also while following.
+    package private(set) var leaderID = BrokerID.none
+    package private(set) var leaderEpoch = LeaderEpoch.none
+    package private(set) var partitionEpoch: PartitionEpoch = -1
+    package private(set) var replicas: [BrokerID] = []
+    private let me: BrokerID
+    private let surroundings: Surroundings
+    private var effects: [LeaderReplica.Effect] = []
+    private var rules = BatchValidator.Rules()
+
+    package init(
+        me: BrokerID, log: PartitionLog, directory: LogDirectory, highWatermark: Offset, config: TopicConfig,
+        lagMax: Duration, surroundings: Surroundings
+    ) {
+        self.me = me
+        self.log = log
+        self.directory = directory
+        self.config = config
+        self.surroundings = surroundings
+        partition = log.partition
+        place = surroundings.waiting.makePlace()
+        // A checkpoint may be older than the last truncation or newer than an unclean stop's log.
+        let known = max(min(highWatermark, log.logEndOffset), log.logStartOffset)
+        leader = LeaderReplica(
+            me: me, highWatermark: known,
+            settings: LeaderReplica.Settings(lagMax: lagMax, minInSync: config.minInSync))
+        follower = FollowerReplica(highWatermark: known, logStart: log.logStartOffset)
+        take(config)
+    }
+
+    package var topicID: UUID128 { log.topicID ?? .zero }
+    package var isLeader: Bool { role == .leader }
+    package var highWatermark: Offset { role == .leader ? leader.highWatermark : follower.highWatermark }
+    /// What a `read_committed` consumer may see.
+    package var lastStable: Offset { min(highWatermark, log.firstUnstableOffset ?? .max) }
+    package var isOffline: Bool { log.offlineReason != nil }
+
+    // MARK: Roles
+
+    /// LeaderAndIsr named this broker.
+    package func becomeLeader(_ leadership: LeaderReplica.Leadership) {
+        let known = highWatermark
+        if role != .leader {
+            leader = LeaderReplica(me: me, highWatermark: known, settings: leader.settings)
+        }
+        role = .leader
+        leaderID = me
+        let isNewEpoch = leadership.epoch != leaderEpoch || leader.epoch != leadership.epoch
+        leaderEpoch = leadership.epoch
+        partitionEpoch = leadership.partitionEpoch
+        replicas = leadership.replicas
+        if isNewEpoch { log.beginEpoch(leadership.epoch) }
+        perform(leader.becameLeader(leadership, logEnd: log.logEndOffset, at: surroundings.clock.now))
+        surroundings.waiting.wake(place)
+    }
+
+    /// LeaderAndIsr named somebody else, or nobody (``BrokerID/none``).
+    /// - Returns: what the fetcher has to do; truncation is done by whoever fetches, before the next fetch.
+    @discardableResult
+    package func becomeFollower(
+        of leaderID: BrokerID, epoch: LeaderEpoch, partitionEpoch: PartitionEpoch, replicas: [BrokerID]
+    ) -> [FollowerReplica.Effect] {
+        if role != .follower {
+            follower = FollowerReplica(highWatermark: highWatermark, logStart: log.logStartOffset)
+        }
+        role = .follower
+        self.leaderID = leaderID
+        leaderEpoch = epoch
+        self.partitionEpoch = partitionEpoch
+        self.replicas = replicas
+        let orders = follower.becameFollower(
+            of: leaderID, epoch: epoch, logEnd: log.logEndOffset, lastEpoch: log.latestEpoch)
+        surroundings.waiting.wake(place)
+        return orders
+    }
+
+    /// Another controller decision about the same leader under the same epoch (a larger set of replicas, say).
+    package func resign() {
+        role = .idle
+        leaderID = .none
+        surroundings.waiting.wake(place)
+    }
+
+    /// The follower's mind, for the fetcher, which performs what it orders.
+    package func following<R>(_ body: (inout FollowerReplica) -> R) -> R {
+        let result = body(&follower)
+        surroundings.waiting.wake(place)
+        return result
+    }
+
+    // MARK: Settings
+
+    package func configChanged(_ config: TopicConfig) {
+        self.config = config
+        take(config)
+        if role == .leader {
+            perform(leader.minInSyncChanged(to: config.minInSync, at: surroundings.clock.now))
+        } else {
+            leader.settings.minInSync = config.minInSync
+        }
+    }
+
+    private func take(_ config: TopicConfig) {
+        log.settings = config.log
+        rules.maxBatchBytes = config.maxMessageBytes
+        rules.oldestMs = config.timestampBeforeMaxMs
+        rules.newestMs = config.timestampAfterMaxMs
+        rules.usesLogAppendTime = config.usesLogAppendTime
+    }
+
+    // MARK: Appending
+
+    /// What a producer sent: checks it, gives it offsets and writes it. The batch's bytes are changed in place.
+    /// - Parameter then: once the bytes are written (which says nothing about other replicas: see ``verdict(_:upTo:)``).
+    ///   The timestamp is what the reply tells: -1 unless the topic stamps records itself.
+    package func append(
+        _ bytes: UnsafeMutableRawBufferPointer, acks: AcksRequirement, isOldFormat: Bool = false, allowsZstd: Bool = true,
+        then: @escaping (Result<(range: AppendedRange, timestamp: Int64), PartitionError>) -> Void
+    ) {
+        guard role == .leader else { return then(.failure(.notLeaderOrFollower)) }
+        if let reason = log.offlineReason { return then(.failure(.storage(reason))) }
+        if let refusal = leader.admits(acks) { return then(.failure(.refused(refusal))) }
+        if config.usesLogAppendTime || rules.oldestMs != .max || rules.newestMs != .max {
+            rules.nowMs = surroundings.clock.wallMs
+        }
+        rules.allowsZstd = allowsZstd
+        do throws(RecordError) {
+            if isOldFormat, let converted = try BatchConversion.upConvert(UnsafeRawBufferPointer(bytes), rules) {
+                var converted = converted
+                return converted.withUnsafeMutableBytes { write($0, then: then) }
+            }
+            if !isOldFormat { _ = try BatchValidator.checkProduced(UnsafeRawBufferPointer(bytes), rules) }
+        } catch {
+            return then(.failure(.records(error)))
+        }
+        write(bytes, then: then)
+    }
+
+    private func write(
+        _ batch: UnsafeMutableRawBufferPointer,
+        then: @escaping (Result<(range: AppendedRange, timestamp: Int64), PartitionError>) -> Void
+    ) {
+        var timestamp: Int64 = -1
+        if config.usesLogAppendTime {
+            timestamp = surroundings.clock.wallMs
+            RecordBatch.stamp(batch, logAppendTime: timestamp)
+        }
+        log.append(batch, leaderEpoch: leaderEpoch) { [self] result in
+            switch result {
+            case .failure(let error): then(.failure(.append(error)))
+            case .success(let range):
+                if role == .leader {
+                    leader.recordsAppended(logEnd: log.logEndOffset, at: surroundings.clock.now, into: &effects)
+                    performCollected()
+                }
+                surroundings.waiting.wake(place)
+                then(.success((range, timestamp)))
+            }
+        }
+    }
+
+    /// How an `acks=all` append stands; never `waiting` for a partition that is no longer led under the append's epoch.
+    package func verdict(_ acks: AcksRequirement, upTo end: Offset, epoch: LeaderEpoch) -> Result<AcksVerdict, PartitionError> {
+        guard role == .leader, leaderEpoch == epoch else { return .failure(.notLeaderOrFollower) }
+        if let reason = log.offlineReason { return .failure(.storage(reason)) }
+        return .success(leader.verdict(for: acks, upTo: end))
+    }
+
+    // MARK: Reading
+
+    /// - Parameter currentEpoch: which leader epoch the asker believes in; -1 for no check.
+    /// - Parameter leaderOnly: false lets a consumer read from a follower (KIP-392).
+    package func admit(currentEpoch: LeaderEpoch, leaderOnly: Bool) throws(PartitionError) {
+        guard role != .idle else { throw .notLeaderOrFollower }
+        if currentEpoch != .none {
+            if currentEpoch < leaderEpoch { throw .fencedLeaderEpoch }
+            if currentEpoch > leaderEpoch { throw .unknownLeaderEpoch }
+        }
+        if leaderOnly, role != .leader { throw .notLeaderOrFollower }
+        if let reason = log.offlineReason { throw .storage(reason) }
+    }
+
+    /// - Parameter lastFetchedEpoch: of the asker's last record; ``LeaderEpoch/none`` for no divergence check.
+    package func read(
+        from offset: Offset, maxBytes: Int, atLeastOneBatch: Bool, as reader: Reader, currentEpoch: LeaderEpoch,
+        lastFetchedEpoch: LeaderEpoch = .none
+    ) throws(PartitionError) -> Reading {
+        var leaderOnly = true
+        if case .debugger = reader { leaderOnly = false }
+        try admit(currentEpoch: currentEpoch, leaderOnly: leaderOnly)
+        if case .follower(let id, _, _) = reader, !replicas.contains(id) {
+            throw currentEpoch == .none ? .notLeaderOrFollower : .unknownLeaderEpoch
+        }
+        if lastFetchedEpoch != .none {
+            let ours = log.endOffset(forEpoch: lastFetchedEpoch).map {
+                Replication.EpochEnd(epoch: $0.epoch, end: $0.endOffset)
+            }
+            if let divergence = Truncation.divergence(from: offset, lastFetchedEpoch: lastFetchedEpoch, ours: ours) {
+                return Reading(
+                    region: nil, highWatermark: highWatermark, lastStable: lastStable,
+                    logStart: log.logStartOffset, divergence: divergence)
+            }
+        }
+        let bound: Offset
+        switch reader {
+        case .consumer(let committed): bound = committed ? lastStable : highWatermark
+        case .follower, .debugger: bound = log.logEndOffset
+        }
+        var region: FileRegion?
+        do throws(ReadError) {
+            guard offset >= log.logStartOffset, offset <= log.logEndOffset else {
+                throw .outOfRange(asked: offset, start: log.logStartOffset, end: log.logEndOffset)
+            }
+            if offset < bound {
+                region = try log.read(from: offset, maxBytes: maxBytes, below: bound, atLeastOneBatch: atLeastOneBatch).region
+            }
+        } catch {
+            throw .read(error)
+        }
+        if case .follower(let id, let epoch, let logStart) = reader {
+            leader.followerFetched(
+                id, from: offset, logStart: logStart, brokerEpoch: epoch, eligible: surroundings.mayJoin(id),
+                at: surroundings.clock.now, into: &effects)
+            performCollected()
+        }
+        return Reading(
+            region: region, highWatermark: highWatermark, lastStable: lastStable, logStart: log.logStartOffset, divergence: nil)
+    }
+
+    /// How many bytes a reader at `offset` would find at most; a cheap bound for `fetch.min.bytes`, exact when it matters little.
+    package func end(for reader: Reader) -> Offset {
+        switch reader {
+        case .consumer(let committed): committed ? lastStable : highWatermark
+        case .follower, .debugger: log.logEndOffset
+        }
+    }
+
+    // MARK: The in-sync set
+
+    /// Every `replica.lag.time.max.ms` / 2.
+    package func checkLag() {
+        guard role == .leader else { return }
+        perform(leader.lagChecked(at: surroundings.clock.now))
+    }
+    package func inSyncSetRecorded(_ set: InSyncSet, partitionEpoch: PartitionEpoch) {
+        guard role == .leader else { return }
+        self.partitionEpoch = max(self.partitionEpoch, partitionEpoch)
+        perform(leader.inSyncSetRecorded(set, partitionEpoch: partitionEpoch, at: surroundings.clock.now))
+        surroundings.waiting.wake(place)
+    }
+    package func inSyncSetRefused(_ refusal: LeaderReplica.Refusal) {
+        guard role == .leader else { return }
+        perform(leader.inSyncSetRefused(refusal, at: surroundings.clock.now))
+    }
+
+    /// The partition leaves this broker.
+    package func close() {
+        role = .idle
+        leaderID = .none
+        surroundings.waiting.close(place)
+    }
+
+    private func performCollected() {
+        guard !effects.isEmpty else { return }
+        let orders = effects
+        effects.removeAll(keepingCapacity: true)
+        perform(orders)
+    }
+
+    private func perform(_ orders: [LeaderReplica.Effect]) {
+        for order in orders {
+            switch order {
+            case .advanceHighWatermark: surroundings.waiting.wake(place)
+            case .proposeInSyncSet(let set, let expecting): surroundings.propose(self, set, expecting)
+            }
+        }
+    }
+}
