@@ -107,7 +107,7 @@ let package = Package(
         tests("CommitLog", ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "Records"], golden: true),
         tests("Replication", ["Platform", "ClusterModel"]),
         tests("Controller", ["Bytes", "Platform", "ClusterModel"]),
-        tests("ConsumerGroups", ["Platform", "ClusterModel", "KafkaProtocol"]),
+        tests("ConsumerGroups", ["Bytes", "Platform", "ClusterModel", "KafkaProtocol"]),
         tests("KafkaClient", ["Bytes", "Platform", "SimulatedPlatform", "KafkaProtocol"]),
         tests(
             "Broker",

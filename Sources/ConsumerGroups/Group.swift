@@ -257,6 +257,7 @@ extension JoinGroupResponse {
         var response = JoinGroupResponse()
         response.errorCode = error
         response.generationID = -1
+        response.protocolName = nil
         response.memberID = memberID
         return response
     }
