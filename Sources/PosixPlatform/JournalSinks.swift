@@ -8,8 +8,11 @@ package enum JournalStyle: String, Sendable {
     case narrated
 }
 
-/// Writes lines to a descriptor, one system call each.
+/// Writes lines to a descriptor, one system call each. Who does not read them (a stopped terminal, a full pipe) loses some and
+/// is told how many: the deciding thread waits for nobody's screen.
 package final class DescriptorSink: JournalSink {
+    private static let patienceMs: Int32 = 50
+    private var lost = 0
     private let fd: Int32
     private let style: JournalStyle
     private let colour: Bool
@@ -21,14 +24,29 @@ package final class DescriptorSink: JournalSink {
     }
 
     package func write(_ line: JournalLine) {
-        var text = DescriptorSink.format(line, style, colour: colour)
-        text += "\n"
+        guard isWritable(withinMs: lost == 0 ? DescriptorSink.patienceMs : 0) else {
+            lost += 1
+            return
+        }
+        var text = ""
+        if lost > 0 {
+            text = "(\(lost) lines before this one were not written: nobody took them)\n"
+            lost = 0
+        }
+        text += DescriptorSink.format(line, style, colour: colour) + "\n"
+        put(&text)
+    }
+
+    private func put(_ text: inout String) {
         text.withUTF8 { bytes in
             var done = 0
             while done < bytes.count {
-                let count = Glibc.write(fd, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+                // A pipe that can be written takes this much without blocking.
+                let piece = min(bytes.count - done, 4096)
+                let count = Glibc.write(fd, bytes.baseAddress.map { $0 + done }, piece)
                 if count > 0 {
                     done += count
+                    if done < bytes.count, !isWritable(withinMs: DescriptorSink.patienceMs) { return }
                 } else if count < 0, errno == EINTR {
                     continue
                 } else {
@@ -37,6 +55,11 @@ package final class DescriptorSink: JournalSink {
                 }
             }
         }
+    }
+
+    private func isWritable(withinMs limit: Int32) -> Bool {
+        var asked = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+        return poll(&asked, 1, limit) != 0
     }
 
     static func format(_ line: JournalLine, _ style: JournalStyle, colour: Bool) -> String {

@@ -122,12 +122,25 @@ final class PosixConnection: Connection, EventSource {
         case .open:
             if events & EPOLLOUT.rawValue != 0 { flush() }
             guard state == .open else { return }
-            if events & ~EPOLLOUT.rawValue != 0 { receive() }
+            if paused, events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+                // Cannot be masked, and would wake the loop for ever while nobody reads.
+                broken()
+            } else if events & ~EPOLLOUT.rawValue != 0 {
+                receive()
+            }
         case .ending:
             if events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { finish(.byUs) } else { flush() }
         case .lingering: discard()
         case .dialing, .closed: break
         }
+    }
+
+    /// The stream is over in both directions, whatever is still unread.
+    private func broken() {
+        var code: Int32 = 0
+        var length = socklen_t(4)
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &length)
+        finish(code == 0 ? .byPeer : .failed(Address.words(code)))
     }
 
     private func receive() {

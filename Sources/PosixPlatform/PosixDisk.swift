@@ -6,17 +6,19 @@ private func failure(_ operation: String, _ path: String, _ code: Int32) -> Disk
     DiskError(operation: operation, path: path, code: code, reason: Address.words(code))
 }
 
-/// An open file. Positions are explicit, so the deciding thread and a helper may use it at once.
+/// An open file. Positions are explicit, so the deciding thread and a helper may use it at once. The descriptor lives as long
+/// as somebody holds the file: a region on its way to a socket still needs it after its owner's `close`, and a number given
+/// back while a helper uses it would soon name another file.
 final class PosixFile: File, @unchecked Sendable {
     let path: String
-    private(set) var fd: Int32
+    let fd: Int32
 
     init(path: String, fd: Int32) {
         self.path = path
         self.fd = fd
     }
 
-    deinit { close() }
+    deinit { Glibc.close(fd) }
 
     var size: Int64 {
         var status = stat()
@@ -71,10 +73,7 @@ final class PosixFile: File, @unchecked Sendable {
         guard fdatasync(fd) == 0 else { throw failure("fdatasync", path, errno) }
     }
 
-    func close() {
-        if fd >= 0 { Glibc.close(fd) }
-        fd = -1
-    }
+    func close() {}
 }
 
 final class PosixDiskLock: DiskLock {

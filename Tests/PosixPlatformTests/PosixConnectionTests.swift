@@ -107,6 +107,51 @@ struct PosixConnectionTests {
         #expect(client.bytes == expected)
     }
 
+    @Test("send a region whose file was closed and removed meanwhile") func closedFile() throws {
+        let world = world()
+        let path = "/tmp/letterbox-closed-\(getpid())"
+        let server = Script()
+        let content = [UInt8](repeating: 5, count: 4 << 20)
+        server.onOpened = { connection in
+            guard let file = try? world.disk.open(path, .replace) else { return }
+            content.withUnsafeBytes { try? file.write($0, at: 0) }
+            connection.send(FileRegion(file: file, offset: 0, length: content.count))
+            file.close()
+            unlink(path)
+            connection.closeWhenSent()
+        }
+        let listener = try world.network.listen(host: "127.0.0.1", port: 0) { _ in server }
+        let client = Script()
+        world.network.connect(host: "127.0.0.1", port: listener.port, timeout: .seconds(5), handler: client)
+        #expect(world.run(until: { client.closedReason != nil }, atMost: .seconds(20)))
+        #expect(client.bytes == content)
+        listener.close()
+    }
+
+    @Test("hear of a reset while paused, instead of being woken for ever") func resetWhilePaused() throws {
+        let world = world()
+        let server = Script()
+        server.onOpened = { $0.pause() }
+        let listener = try world.network.listen(host: "127.0.0.1", port: 0) { _ in server }
+        let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(listener.port).bigEndian
+        inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(16)) }
+        }
+        #expect(connected == 0)
+        send(fd, "x", 1, 0)
+        #expect(!world.run(until: { server.closedReason != nil }, atMost: .milliseconds(20)))
+        var hard = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
+        close(fd)
+        #expect(world.run(until: { server.closedReason != nil }, atMost: .seconds(5)))
+        #expect(server.closedReason == .failed("Connection reset by peer") && server.bytes.isEmpty)
+        listener.close()
+    }
+
     @Test("end with a reason when a file is shorter than its region") func shortFile() throws {
         let world = world()
         let path = "/tmp/letterbox-short-\(getpid())"
