@@ -69,6 +69,8 @@ extension ZnodeTree {
         return true
     }
 
+    package mutating func abandonSnapshot() { snapshot = nil }
+
     /// A change is about to touch the node: the snapshot under way gets it as it is.
     @inline(__always)
     mutating func willChange(_ id: ZnodeID) {

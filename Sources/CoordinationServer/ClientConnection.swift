@@ -1,0 +1,128 @@
+import Bytes
+import Coordination
+import CoordinationProtocol
+import Platform
+
+/// One client's stream: four-letter word or session, then requests in order.
+final class ClientConnection: ConnectionHandler {
+    enum Phase {
+        /// The first four bytes tell what this is.
+        case greeting
+        case connecting
+        case serving
+        /// Nothing more is read.
+        case ended
+    }
+
+    unowned let server: CoordinationServer
+    let connection: any Connection
+    let client: ClientID
+    let since: Instant
+    var phase = Phase.greeting
+    /// Bytes that wait for the disk.
+    var heldBytes = 0
+    private var endsWhenReleased = false
+    private(set) var isPaused = false
+
+    // For `cons`.
+    var received: Int64 = 0
+    var sent: Int64 = 0
+    var lastOp: OpCode?
+    var lastXid: Int32 = 0
+    var lastZxid: Int64 = 0
+    var lastReply: Instant
+    var sessionTimeout: Int32 = 0
+
+    init(server: CoordinationServer, connection: any Connection, client: ClientID, now: Instant) {
+        self.server = server
+        self.connection = connection
+        self.client = client
+        since = now
+        lastReply = now
+        connection.needs(4)
+    }
+
+    func received(_ connection: any Connection, _ bytes: UnsafeMutableRawBufferPointer) -> Int {
+        var consumed = 0
+        while phase != .ended {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
+            guard rest.count >= 4 else {
+                connection.needs(4)
+                break
+            }
+            if phase == .greeting {
+                if FourLetterWords.answer(rest, for: self) {
+                    phase = .ended
+                    connection.closeWhenSent()
+                    break
+                }
+                phase = .connecting
+            }
+            let length = Int(Int32(bigEndian: rest.loadUnaligned(as: Int32.self)))
+            guard length > 0, length <= server.config.maxBuffer else {
+                server.world.journal.info(
+                    "closed a connection: a packet's length is not between 1 and jute.maxbuffer",
+                    ["peer": connection.peer, "length": length])
+                end(abruptly: true)
+                break
+            }
+            guard rest.count >= 4 + length else {
+                connection.needs(4 + length)
+                break
+            }
+            if isCrowded {
+                pause()
+                break
+            }
+            consumed += 4 + length
+            received += 1
+            server.packet(UnsafeRawBufferPointer(rebasing: rest[4..<(4 + length)]), from: self)
+        }
+        return phase == .ended ? bytes.count : consumed
+    }
+
+    /// The client does not read its answers, or the disk is far behind: no more work for it now.
+    private var isCrowded: Bool {
+        heldBytes + connection.unsentBytes > OutputLimits.highWater || server.isLogCrowded
+    }
+
+    private func pause() {
+        isPaused = true
+        connection.pause()
+        server.paused.append(self)
+    }
+
+    func resumeIfRoom() -> Bool {
+        guard isPaused, phase != .ended else { return true }
+        if isCrowded { return false }
+        isPaused = false
+        connection.resume()
+        return true
+    }
+
+    /// Ends after what it has been told, or at once.
+    func end(abruptly: Bool) {
+        phase = .ended
+        if abruptly {
+            connection.close()
+        } else if heldBytes > 0 {
+            endsWhenReleased = true
+        } else {
+            connection.closeWhenSent()
+        }
+    }
+
+    /// Bytes that need not wait any longer.
+    func released(_ bytes: UnsafeRawBufferPointer) {
+        heldBytes -= bytes.count
+        connection.send(bytes)
+        if endsWhenReleased, heldBytes == 0 { connection.closeWhenSent() }
+    }
+
+    func drained(_ connection: any Connection) { server.resumePaused() }
+
+    func closed(_ connection: any Connection, _ reason: CloseReason) {
+        phase = .ended
+        server.connectionClosed(self)
+    }
+}
