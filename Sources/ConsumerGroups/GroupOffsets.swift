@@ -83,6 +83,14 @@ extension GroupCatalog {
         package struct Partition: Equatable {
             package var index: Int32
             package var committed: CommittedOffset?
+            package init(index: Int32, committed: CommittedOffset?) {
+                self.index = index
+                self.committed = committed
+            }
+        }
+        package init(name: String, partitions: [Partition]) {
+            self.name = name
+            self.partitions = partitions
         }
     }
 

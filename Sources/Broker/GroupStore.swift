@@ -1,0 +1,78 @@
+import ConsumerGroups
+import Platform
+
+/// The groups' place in the tree: reads whole buckets, and writes outside of any bucket for clients of the oldest versions.
+package final class GroupStore {
+    private let world: any World
+    private let tree: any GroupTree
+    /// Groups read at the same time for one bucket.
+    private static let window = 16
+
+    package init(world: any World, tree: any GroupTree) {
+        self.world = world
+        self.tree = tree
+    }
+
+    /// The ids of all groups, sorted; nil when the session ended.
+    package func groups(then: @escaping ([String]?) -> Void) {
+        tree.children(GroupPaths.consumers) { [self] result in
+            switch result {
+            case .success(let names): then(names.compactMap(GroupPaths.decoded).sorted())
+            case .failure(let failure):
+                switch failure.cause {
+                case .noNode: then([])
+                case .connectionLost: groups(then: then)
+                default: then(nil)
+                }
+            }
+        }
+    }
+
+    /// - Parameter then: nil when the session ended first.
+    package func read(_ groups: [String], then: @escaping ([(String, GroupReader.Found)]?) -> Void) {
+        var found: [(String, GroupReader.Found)] = []
+        var next = 0
+        var reading = 0
+        var isOver = false
+        func go() {
+            while !isOver, reading < GroupStore.window, next < groups.count {
+                let group = groups[next]
+                next += 1
+                reading += 1
+                GroupReader.read(group, from: tree) { one in
+                    reading -= 1
+                    guard !isOver else { return }
+                    guard let one else {
+                        isOver = true
+                        return then(nil)
+                    }
+                    found.append((group, one))
+                    go()
+                }
+            }
+            if !isOver, reading == 0, next == groups.count {
+                isOver = true
+                then(found.sorted { $0.0 < $1.0 })
+            }
+        }
+        go()
+    }
+
+    /// OffsetCommit version 0 goes to any broker and straight into the tree, as Kafka has always done it: no group is asked, and
+    /// its owner learns of it when it next reads.
+    package func commitUnowned(
+        _ group: String, _ lines: [OffsetLine], attempts: Int = 3, then: @escaping (Bool) -> Void
+    ) {
+        GroupReader.read(group, from: tree) { [self] found in
+            guard var nodes = found?.nodes else { return then(false) }
+            tree.multi(nodes.commit(lines, of: group)) { [self] result in
+                switch result {
+                case .success: then(true)
+                case .failure(let failure) where failure.cause != .sessionExpired && attempts > 1:
+                    commitUnowned(group, lines, attempts: attempts - 1, then: then)
+                case .failure: then(false)
+                }
+            }
+        }
+    }
+}
