@@ -1,0 +1,20 @@
+/// A tool by the name it is called with.
+package struct Command {
+    package var name: String
+    package var sentence: String
+    package var run: ([String], any ToolWorld) -> Int32
+    package init(_ name: String, _ sentence: String, _ run: @escaping ([String], any ToolWorld) -> Int32) {
+        self.name = name
+        self.sentence = sentence
+        self.run = run
+    }
+}
+
+/// Every tool there is. Names are those of Kafka's and ZooKeeper's scripts.
+package enum CommandTable {
+    package static func all() -> [Command] {
+        []
+    }
+
+    package static func command(_ name: String) -> Command? { all().first { $0.name == name } }
+}
