@@ -1,6 +1,7 @@
 import Configuration
 import Glibc
 import Platform
+import Tools
 
 /// `letterbox WORD …`: the first word chooses the server or the tool. Only here is the real platform chosen.
 @main
@@ -29,8 +30,8 @@ struct Main {
             tell(usage)
             return 0
         default:
-            _ = rest
-            let nearest = nearestName(to: first, among: names)
+            if let command = CommandTable.command(first) { return command.run(rest, ToolSurroundings(name: first)) }
+            let nearest = nearestName(to: first, among: names + CommandTable.all().map(\.name))
             complain("letterbox: there is no \(first)" + (nearest.map { "; did you mean \($0)?" } ?? ""))
             complain(usage)
             return 1
@@ -43,7 +44,7 @@ struct Main {
         letterbox: messages kept in order, in the manner of Kafka with ZooKeeper
           letterbox coordinator config/zookeeper.properties
           letterbox broker config/server.properties [--override key=value]...
-          letterbox TOOL [--help | options]     (\(names.dropFirst(2).joined(separator: ", ")))
+          letterbox TOOL [--help | options]     (\(CommandTable.all().map(\.name).joined(separator: ", ")))
         scripts/ has the same under the names tutorials use; scripts/cluster.sh up starts everything.
         """
 }
