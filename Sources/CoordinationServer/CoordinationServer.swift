@@ -171,7 +171,6 @@ package final class CoordinationServer {
         let reason =
             "the transaction log cannot be written (\(problem)): the coordinator stops. "
             + (problem.isNoSpace ? "Make room and start it again." : "Check the disk and start it again.")
-        world.journal.error(reason)
         lock?.release()
         lock = nil
         ended(reason)

@@ -1,4 +1,5 @@
 import Configuration
+import CoordinationServer
 import Glibc
 import Platform
 import Tools
@@ -20,7 +21,11 @@ struct Main {
         }
         let rest = Array(words.dropFirst())
         switch first {
-        case "coordinator", "broker":
+        case "coordinator":
+            return runServer(first, rest, speaker: { _ in first }) { (arguments, world) throws(ServerFailure) in
+                try CoordinatorProcess(arguments.properties, world: world)
+            }
+        case "broker":
             complain("\(first): not in this build")
             return 1
         case "--version", "-version", "version":
