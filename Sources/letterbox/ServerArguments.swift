@@ -7,6 +7,9 @@ import Platform
 struct ServerArguments {
     var file: String
     var properties: Properties
+    /// `log.style` and `log.level`, which are the process's and not the server's; the environment wins over the file.
+    private(set) var logStyle: String
+    private(set) var logLevel: String
     /// Words that begin with `--` and take no value, without the dashes: `strict-config`.
     var switches: Set<String> = []
 
@@ -18,6 +21,8 @@ struct ServerArguments {
         }
         self.file = file
         properties = try ServerArguments.read(file)
+        logStyle = ""
+        logLevel = ""
         var rest = words.dropFirst()
         while let word = rest.popFirst() {
             if word == "--override" || word.hasPrefix("--override=") {
@@ -31,6 +36,10 @@ struct ServerArguments {
                 throw ServerFailure("\(word) is not understood" + (nearest.map { "; did you mean \($0)?" } ?? ""))
             }
         }
+        logStyle = environment("LETTERBOX_LOG_STYLE") ?? properties["log.style"] ?? "narrated"
+        logLevel = environment("LETTERBOX_LOG_LEVEL") ?? properties["log.level"] ?? "info"
+        properties["log.style"] = nil
+        properties["log.level"] = nil
     }
 
     private static func read(_ file: String) throws(ServerFailure) -> Properties {
@@ -51,4 +60,10 @@ struct ServerArguments {
             throw ServerFailure("\(file) \(error)")
         }
     }
+}
+
+/// A variable that is set and not empty.
+func environment(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
 }

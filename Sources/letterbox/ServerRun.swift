@@ -19,18 +19,15 @@ func runServer(
     }
     raiseDescriptorLimit()
 
-    let environment = { (name: String) -> String? in getenv(name).map { String(cString: $0) } }
-    let style = environment("LETTERBOX_LOG_STYLE") ?? arguments.properties["log.style"] ?? "narrated"
-    guard let journalStyle = JournalStyle(rawValue: style) else {
-        complain("\(kind): log.style is classic or narrated, not \(style)")
+    guard let style = JournalStyle(rawValue: arguments.logStyle) else {
+        complain("\(kind): log.style is classic or narrated, not \(arguments.logStyle)")
         return 1
     }
-    let level = environment("LETTERBOX_LOG_LEVEL") ?? arguments.properties["log.level"] ?? "info"
-    guard let journalLevel = JournalLevel(named: level) else {
-        complain("\(kind): log.level is debug, info, notice, warning or error, not \(level)")
+    guard let level = JournalLevel(named: arguments.logLevel) else {
+        complain("\(kind): log.level is debug, info, notice, warning or error, not \(arguments.logLevel)")
         return 1
     }
-    let world = PosixWorld(speaker: speaker(arguments.properties), style: journalStyle, level: journalLevel)
+    let world = PosixWorld(speaker: speaker(arguments.properties), style: style, level: level)
 
     var stopping = false
     var program: (any ServerProgram)?
