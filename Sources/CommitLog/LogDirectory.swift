@@ -2,73 +2,384 @@ import Bytes
 import ClusterModel
 import Platform
 
-/// `meta.properties`: whose directory this is.
-package struct DirectoryIdentity: Equatable {
-    package var brokerID: BrokerID?
-    package var clusterID: String?
-    package var directoryID: String?
-    package init(brokerID: BrokerID? = nil, clusterID: String? = nil, directoryID: String? = nil) {
-        self.brokerID = brokerID
-        self.clusterID = clusterID
-        self.directoryID = directoryID
-    }
-}
-
 /// One entry of `log.dirs`: its lock, its identity, its checkpoints and its logs.
 ///
-/// A start: `open` (takes the lock) → compare `identity` → `loadLogs` → serve → `close`. A stop without `close` is an unclean one.
+/// A start: `open` (takes the lock) → `identify` → `loadLogs` → serve → `close`. A stop without `close` is an unclean one.
 package final class LogDirectory {
     package let path: String
     /// What `meta.properties` said; empty when there is none.
-    package private(set) var identity: DirectoryIdentity
-    /// The clean-stop marker was there (it is gone now).
-    package private(set) var stoppedCleanly: Bool
+    package private(set) var identity = DirectoryIdentity()
+    /// The clean-stop marker was there (it is gone now), or there was nothing to stop.
+    package private(set) var stoppedCleanly = false
     /// Without a clean stop and under another boot of the machine: the tails of the logs may be missing records that were
-    /// acknowledged ("A start is a new life").
-    package private(set) var tailIsSuspect: Bool
+    /// acknowledged ("A start is a new life"). Stays so over further starts until `trustTail`.
+    package private(set) var tailIsSuspect = false
     /// Directories of Apache's `__consumer_offsets` and `__transaction_state`: they hold what this broker would ignore.
-    package private(set) var internalTopicDirectories: [String]
+    package private(set) var internalTopicDirectories: [String] = []
     /// What `replication-offset-checkpoint` said.
-    package private(set) var highWatermarks: [TopicPartition: Offset]
+    package private(set) var highWatermarks: [TopicPartition: Offset] = [:]
     package private(set) var logs: [TopicPartition: PartitionLog] = [:]
+    /// Partitions whose log could not be opened.
+    package private(set) var failures: [(partition: TopicPartition, error: LogOpenError)] = []
+    /// Told once, at the first disk error of a log or a checkpoint.
+    package var wentOffline: ((String) -> Void)?
 
-    private init(path: String) {
-        self.path = path
-        identity = DirectoryIdentity()
-        stoppedCleanly = false
-        tailIsSuspect = false
-        internalTopicDirectories = []
-        highWatermarks = [:]
+    private enum Name {
+        static let lock = ".lock"
+        static let identity = "meta.properties"
+        static let cleanStop = ".kafka_cleanshutdown"
+        static let boot = "letterbox.boot"
+        static let deleted = "-delete"
     }
 
+    private let world: any World
+    private let disk: any Disk
+    private let lock: any DiskLock
+    /// What is written beside the records, in order.
+    private let lane: any DiskLane
+    private var isOffline = false
+    private var isClosed = false
+    private var deleted: [(path: String, at: Instant)] = []
+    private var recoveryPoints: [TopicPartition: Offset] = [:]
+    private var logStarts: [TopicPartition: Offset] = [:]
+
+    private init(path: String, world: any World, lock: any DiskLock) {
+        self.path = path
+        self.world = world
+        self.lock = lock
+        disk = world.disk
+        lane = world.disk.lane(path + "/#sync")
+    }
+
+    // MARK: Starting
+
     /// Makes the directory when it is missing, locks it, reads what it says about itself. Blocks.
-    package static func open(_ path: String, world: any World) throws(LogOpenError) -> LogDirectory { fatalError() }
+    package static func open(_ path: String, world: any World) throws(LogOpenError) -> LogDirectory {
+        do throws(DiskError) {
+            try world.disk.createDirectory(path)
+            guard let lock = try world.disk.lock("\(path)/\(Name.lock)") else {
+                throw DiskError(
+                    operation: "lock", path: "\(path)/\(Name.lock)", code: 11,
+                    reason: "another process uses this directory; stop it or choose another log.dirs")
+            }
+            let directory = LogDirectory(path: path, world: world, lock: lock)
+            try directory.readItself()
+            return directory
+        } catch { throw LogOpenError(error) }
+    }
 
-    /// Writes `meta.properties`.
-    package func identify(as identity: DirectoryIdentity) throws(LogOpenError) { fatalError() }
+    private func readItself() throws(DiskError) {
+        let file = "\(path)/\(Name.identity)"
+        if disk.exists(file) {
+            guard let found = DirectoryIdentity(text: try text(file)) else {
+                throw DiskError(operation: "read", path: file, code: 0, reason: "not a meta.properties of version 0")
+            }
+            identity = found
+        }
+        let entries = try disk.list(path)
+        let partitions = entries.filter { $0.isDirectory && LogDirectory.partition($0.name) != nil }
+        internalTopicDirectories = partitions.map(\.name).filter(LogDirectory.isInternal)
+        let marker = "\(path)/\(Name.cleanStop)"
+        let hadMarker = disk.exists(marker)
+        stoppedCleanly = hadMarker || partitions.isEmpty
+        if hadMarker {
+            // From here on a stop is an unclean one until `close`.
+            try disk.remove(marker)
+            try disk.syncDirectory(path)
+        }
+        tailIsSuspect = !stoppedCleanly && (try? text("\(path)/\(Name.boot)")) != world.bootID
+        if !tailIsSuspect { try writeBoot() }
+        recoveryPoints = checkpoint(OffsetCheckpoint.recoveryPoints)
+        logStarts = checkpoint(OffsetCheckpoint.logStarts)
+        highWatermarks = checkpoint(OffsetCheckpoint.highWatermarks)
+    }
 
-    /// Opens every partition found, recovering those that need it; finishes deletions. Blocks; for the start.
-    /// A log that cannot be opened is left out and told in the journal and in `failures`.
-    package func loadLogs(settings: (TopicPartition) -> LogSettings) throws(LogOpenError) { fatalError() }
+    private func text(_ file: String) throws(DiskError) -> String {
+        String(decoding: try disk.contents(file), as: UTF8.self)
+    }
+
+    private func checkpoint(_ name: String) -> [TopicPartition: Offset] {
+        guard let text = try? text("\(path)/\(name)") else { return [:] }
+        guard let offsets = OffsetCheckpoint.parse(text) else {
+            world.journal.warning("checkpoint was unreadable and is ignored", ["file": "\(path)/\(name)"])
+            return [:]
+        }
+        return offsets
+    }
+
+    private func writeBoot() throws(DiskError) {
+        try disk.replace("\(path)/\(Name.boot)", with: Array(world.bootID.utf8))
+    }
+
+    /// The other replicas were asked, or there are none: what the logs hold is what there is.
+    package func trustTail() {
+        guard tailIsSuspect else { return }
+        tailIsSuspect = false
+        write("\(path)/\(Name.boot)", world.bootID)
+    }
+
+    /// Compares `meta.properties` with whom the broker takes itself for, and writes what it does not say yet.
+    package func identify(as wanted: DirectoryIdentity) throws(LogOpenError) {
+        let file = "\(path)/\(Name.identity)"
+        if let known = identity.brokerID, let own = wanted.brokerID, known != own {
+            throw LogOpenError(
+                path: file,
+                "\(file) says broker.id=\(known), the configuration \(own): this directory belongs to another broker; correct broker.id or log.dirs"
+            )
+        }
+        if let known = identity.clusterID, let own = wanted.clusterID, known != own {
+            throw LogOpenError(
+                path: file,
+                "\(file) says cluster.id=\(known), the coordinator \(own): this directory belongs to another cluster; correct zookeeper.connect or log.dirs"
+            )
+        }
+        var both = identity
+        both.brokerID = wanted.brokerID ?? identity.brokerID
+        both.clusterID = wanted.clusterID ?? identity.clusterID
+        both.directoryID = wanted.directoryID ?? identity.directoryID
+        guard both != identity else { return }
+        do throws(DiskError) { try disk.replace(file, with: Array(both.text.utf8)) } catch { throw LogOpenError(error) }
+        identity = both
+    }
+
+    /// Opens every partition found, recovering those that need it; finishes deletions. Blocks; for the start. Apache's internal
+    /// topics are passed over. A log that cannot be opened is left out and told in the journal and in `failures`.
+    package func loadLogs(settings: (TopicPartition) -> LogSettings) throws(LogOpenError) {
+        do throws(DiskError) {
+            for entry in try disk.list(path) where entry.isDirectory {
+                if entry.name.hasSuffix(Name.deleted) {
+                    try disk.removeTree("\(path)/\(entry.name)")
+                } else if let partition = LogDirectory.partition(entry.name), !LogDirectory.isInternal(entry.name) {
+                    load(partition, settings(partition))
+                } else if !LogDirectory.isInternal(entry.name) {
+                    world.journal.info("directory was passed over", ["directory": "\(path)/\(entry.name)"])
+                }
+            }
+        } catch { throw LogOpenError(error) }
+    }
+
+    private func load(_ partition: TopicPartition, _ settings: LogSettings) {
+        do throws(DiskError) {
+            let log = try openLog(partition, settings, isClean: stoppedCleanly)
+            adopt(log)
+        } catch {
+            failures.append((partition, LogOpenError(error)))
+            world.journal.error("log was not opened", ["partition": partition, "reason": error])
+        }
+    }
+
+    private func openLog(
+        _ partition: TopicPartition, _ settings: LogSettings, isClean: Bool, startingAt offset: Offset = 0
+    ) throws(DiskError) -> PartitionLog {
+        let directory = "\(path)/\(partition)"
+        let loaded = try LogRecovery.load(
+            directory, disk: disk, settings: settings, recoveryPoint: recoveryPoints[partition] ?? 0,
+            logStart: max(logStarts[partition] ?? 0, offset), isClean: isClean, nowMs: world.clock.wallMs)
+        for repair in loaded.repairs { world.journal.warning("log was mended", ["partition": partition, "what": repair]) }
+        var topicID: UUID128?
+        if let text = try? text("\(directory)/\(PartitionLog.metadataFile)") { topicID = LogDirectory.topicID(text) }
+        return PartitionLog(
+            partition: partition, directory: directory, logDirectory: path, topicID: topicID, settings: settings,
+            loaded: loaded, world: world)
+    }
+
+    private func adopt(_ log: PartitionLog) {
+        log.persistRecoveryPoint = { [weak self] then in
+            guard let self else { return then() }
+            self.checkpointLogs(then: then)
+        }
+        logs[log.partition] = log
+    }
+
+    // MARK: Names
+
+    /// Nil for what is no partition's directory: `-delete`, `-future`, `-stray` and strangers.
+    package static func partition(_ name: String) -> TopicPartition? {
+        guard let dash = name.lastIndex(of: "-"), dash != name.startIndex else { return nil }
+        let digits = name[name.index(after: dash)...]
+        guard let number = Int32(digits), number >= 0, String(number) == digits else { return nil }
+        return TopicPartition(String(name[..<dash]), number)
+    }
+
+    private static func isInternal(_ name: String) -> Bool {
+        guard let partition = partition(name) else { return false }
+        return partition.topic == "__consumer_offsets" || partition.topic == "__transaction_state"
+    }
+
+    private static func topicID(_ text: String) -> UUID128? {
+        for line in text.split(whereSeparator: \.isNewline) {
+            let words = line.split(separator: ":", maxSplits: 1).map { $0.filter { $0 != " " } }
+            if words.count == 2, words[0] == "topic_id", let id = UUID128(text: words[1]), !id.isZero { return id }
+        }
+        return nil
+    }
+
+    // MARK: Logs come and go
 
     /// A new, empty log, or the one that is there. Small files; blocks briefly.
     package func createLog(
         _ partition: TopicPartition, topicID: UUID128?, settings: LogSettings, startingAt offset: Offset = 0
-    ) throws(LogOpenError) -> PartitionLog { fatalError() }
+    ) throws(LogOpenError) -> PartitionLog {
+        if let log = logs[partition] {
+            if let topicID, log.topicID == nil { try assign(topicID, to: log) }
+            return log
+        }
+        let directory = "\(path)/\(partition)"
+        do throws(DiskError) {
+            // What stands there without being among the logs could not be opened: look at all of it again.
+            let isNew = !disk.exists(directory)
+            if isNew {
+                try disk.createDirectory(directory)
+                recoveryPoints[partition] = nil
+                logStarts[partition] = nil
+            }
+            let log = try openLog(partition, settings, isClean: isNew, startingAt: offset)
+            if let topicID, log.topicID == nil { try writeMetadata(topicID, log) }
+            adopt(log)
+            return log
+        } catch { throw LogOpenError(error) }
+    }
 
-    /// The log is gone from here at once; its files are renamed to `<name>.<uuid>-delete` and removed after
-    /// `file.delete.delay.ms` by `removeDeleted`, or by the next start.
-    package func deleteLog(_ partition: TopicPartition, then: @escaping (LogOpenError?) -> Void) { fatalError() }
+    /// Writes `partition.metadata`.
+    package func assign(_ topicID: UUID128, to log: PartitionLog) throws(LogOpenError) {
+        do throws(DiskError) { try writeMetadata(topicID, log) } catch { throw LogOpenError(error) }
+    }
+
+    private func writeMetadata(_ topicID: UUID128, _ log: PartitionLog) throws(DiskError) {
+        let text = "version: 0\ntopic_id: \(topicID.text)"
+        try disk.write(Array(text.utf8), to: "\(log.directory)/\(PartitionLog.metadataFile)")
+        log.topicID = topicID
+    }
+
+    /// The log is gone from here at once and refuses appends; when nothing of it is in flight its files are renamed to
+    /// `<name>.<32 hex>-delete`. They are removed by `removeDeleted` after `file.delete.delay.ms`, or by the next start. A log
+    /// of the same name may be created once `then` was called.
+    package func deleteLog(_ partition: TopicPartition, then: @escaping (LogOpenError?) -> Void) {
+        guard let log = logs.removeValue(forKey: partition) else { return then(nil) }
+        recoveryPoints[partition] = nil
+        logStarts[partition] = nil
+        let random = [world.random(), world.random()].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        }
+        let suffix = ".\(random.joined())\(Name.deleted)"
+        let kept = "\(partition)".prefix(255 - suffix.utf8.count)
+        let target = "\(path)/\(kept)\(suffix)"
+        log.moveAway(to: target) { [self] error in
+            if let error {
+                fail(error)
+                return then(LogOpenError(error))
+            }
+            deleted.append((target, world.clock.now))
+            then(nil)
+        }
+    }
+
     /// Removes what was renamed for deletion at least `olderThanMs` ago.
-    package func removeDeleted(olderThanMs: Int64) { fatalError() }
+    package func removeDeleted(olderThanMs: Int64) {
+        let now = world.clock.now
+        let due = deleted.filter { (now - $0.at).wholeMilliseconds >= olderThanMs }.map(\.path)
+        guard !due.isEmpty else { return }
+        deleted.removeAll { (now - $0.at).wholeMilliseconds >= olderThanMs }
+        let disk = self.disk
+        lane.perform { () throws(DiskError) in
+            for path in due { try disk.removeTree(path) }
+        } then: { [self] result in
+            if case .failure(let error) = result {
+                world.journal.warning("deleted log was not removed", ["reason": error])
+            }
+        }
+    }
+
+    // MARK: Checkpoints
 
     /// Every 5 s (`replica.high.watermark.checkpoint.interval.ms`). Done by the lane.
-    package func checkpointHighWatermarks(_ highWatermarks: [TopicPartition: Offset]) { fatalError() }
-    /// Every 60 s: recovery points and log start offsets.
-    package func checkpointLogs() { fatalError() }
+    package func checkpointHighWatermarks(_ highWatermarks: [TopicPartition: Offset]) {
+        guard !isClosed else { return }
+        self.highWatermarks = highWatermarks
+        write("\(path)/\(OffsetCheckpoint.highWatermarks)", OffsetCheckpoint.text(highWatermarks))
+    }
 
-    /// Closes every log, writes the checkpoints and the clean-stop marker, gives up the lock.
+    /// Every 60 s: recovery points and log start offsets.
+    package func checkpointLogs(then: @escaping () -> Void = {}) {
+        guard !isClosed else { return then() }
+        for (partition, log) in logs {
+            recoveryPoints[partition] = log.recoveryPoint
+            logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
+        }
+        write("\(path)/\(OffsetCheckpoint.recoveryPoints)", OffsetCheckpoint.text(recoveryPoints)) { [self] in
+            write("\(path)/\(OffsetCheckpoint.logStarts)", OffsetCheckpoint.text(logStarts), then: then)
+        }
+    }
+
+    private func write(_ file: String, _ text: String, then: @escaping () -> Void = {}) {
+        let disk = self.disk
+        lane.perform { () throws(DiskError) in
+            try disk.replace(file, with: Array(text.utf8))
+        } then: { [self] result in
+            if case .failure(let error) = result { fail(error) }
+            then()
+        }
+    }
+
+    private func fail(_ error: DiskError) {
+        guard !isOffline else { return }
+        isOffline = true
+        world.journal.error("log directory went offline", ["directory": path, "reason": error])
+        wentOffline?(error.description)
+    }
+
+    // MARK: Stopping
+
+    /// Closes every log, writes the checkpoints and, when all went well, the clean-stop marker; gives up the lock.
     package func close(
         highWatermarks: [TopicPartition: Offset], brokerEpoch: BrokerEpoch, then: @escaping (LogOpenError?) -> Void
-    ) { fatalError() }
+    ) {
+        guard !isClosed else { return then(nil) }
+        isClosed = true
+        let closing = logs.values.sorted { $0.partition < $1.partition }
+        var left = closing.count + 1
+        var problem: LogOpenError? = isOffline ? LogOpenError(path: path, "\(path) was offline") : nil
+        let one = { [self] in
+            left -= 1
+            if left == 0 { finishClosing(highWatermarks, brokerEpoch, problem, then) }
+        }
+        for log in closing {
+            log.close { error in
+                if let error { problem = problem ?? LogOpenError(path: log.directory, "\(log.directory): \(error)") }
+                one()
+            }
+        }
+        one()
+    }
+
+    private func finishClosing(
+        _ highWatermarks: [TopicPartition: Offset], _ brokerEpoch: BrokerEpoch, _ problem: LogOpenError?,
+        _ then: @escaping (LogOpenError?) -> Void
+    ) {
+        for (partition, log) in logs {
+            recoveryPoints[partition] = log.recoveryPoint
+            logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
+        }
+        var files = [
+            (OffsetCheckpoint.recoveryPoints, OffsetCheckpoint.text(recoveryPoints)),
+            (OffsetCheckpoint.logStarts, OffsetCheckpoint.text(logStarts)),
+            (OffsetCheckpoint.highWatermarks, OffsetCheckpoint.text(highWatermarks)),
+        ]
+        if problem == nil {
+            if !tailIsSuspect { files.append((Name.boot, world.bootID)) }
+            // The last: its presence vouches for all the others.
+            files.append((Name.cleanStop, "{\"version\":0,\"brokerEpoch\":\(brokerEpoch)}"))
+        }
+        let disk = self.disk
+        let path = self.path
+        let lock = self.lock
+        lane.perform { () throws(DiskError) in
+            for (name, text) in files { try disk.replace("\(path)/\(name)", with: Array(text.utf8)) }
+        } then: { result in
+            lock.release()
+            if case .failure(let error) = result { return then(problem ?? LogOpenError(error)) }
+            then(problem)
+        }
+    }
 }

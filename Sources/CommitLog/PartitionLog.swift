@@ -21,11 +21,33 @@ package struct LogSlice {
     /// The first batch's base offset; the offset asked for when there is nothing.
     package var startOffset: Offset
     package var length: Int { region?.length ?? 0 }
+
+    /// The bytes themselves: for encrypted connections and old formats.
+    package func contents() throws(DiskError) -> [UInt8] {
+        guard let region else { return [] }
+        return try region.contents()
+    }
+}
+
+extension FileRegion {
+    package func contents() throws(DiskError) -> [UInt8] {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: max(length, 1), alignment: 16)
+        defer { buffer.deallocate() }
+        let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), at: offset)
+        guard count == length else {
+            throw DiskError(operation: "read", path: file.path, code: 0, reason: "\(count) of \(length) bytes at \(offset)")
+        }
+        return [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    }
 }
 
 package struct EpochEnd: Equatable {
     package var epoch: LeaderEpoch
     package var endOffset: Offset
+    package init(epoch: LeaderEpoch, endOffset: Offset) {
+        self.epoch = epoch
+        self.endOffset = endOffset
+    }
 }
 
 package struct TimestampOffset: Equatable {
@@ -40,102 +62,155 @@ package struct TimestampOffset: Equatable {
 /// Appends are accepted at once (their offsets are given out) and answered when written; `logEndOffset` is behind
 /// `nextOffset` while the disk is busy.
 package final class PartitionLog {
+    package static let epochFile = "leader-epoch-checkpoint"
+    package static let metadataFile = "partition.metadata"
+
     package let partition: TopicPartition
     /// `<log.dir>/<topic>-<partition>`
-    package private(set) var directory: String
-    package private(set) var topicID: UUID128?
+    package internal(set) var directory: String
+    package internal(set) var topicID: UUID128?
     /// Changes take effect with the next append.
     package var settings: LogSettings
     /// Why nothing works any more: the first disk error. Nil while all is well.
-    package private(set) var offlineReason: String?
+    package internal(set) var offlineReason: String?
     /// Told once, when the log goes offline.
     package var wentOffline: ((String) -> Void)?
 
     // MARK: Ends
 
     /// First offset that readers may ask for.
-    package private(set) var logStartOffset: Offset
+    package internal(set) var logStartOffset: Offset
     /// One behind the last record written.
-    package private(set) var logEndOffset: Offset
+    package internal(set) var logEndOffset: Offset
     /// One behind the last record accepted: what the next append gets.
-    package private(set) var nextOffset: Offset
+    package internal(set) var nextOffset: Offset
     /// Everything below is synced.
-    package private(set) var recoveryPoint: Offset
+    package internal(set) var recoveryPoint: Offset
     /// Bytes in all segments.
-    package var size: Int64 { fatalError() }
+    package var size: Int64 { segments.reduce(0) { $0 + $1.size } }
+    /// Files that hold the records, oldest first, by the first offset each may hold.
+    package var segmentBases: [Offset] { segments.map(\.baseOffset) }
     /// First offset of the oldest open transaction; nil when there is none.
-    package var firstUnstableOffset: Offset? { fatalError() }
+    package var firstUnstableOffset: Offset? { ledger.firstOpenTransaction }
+    /// What readers of committed records may see: the high watermark, or the beginning of the oldest unfinished transaction.
+    package func lastStableOffset(highWatermark: Offset) -> Offset {
+        ledger.lastStableOffset(highWatermark: highWatermark)
+    }
+    /// What is remembered of producers: for tests and DescribeProducers.
+    package internal(set) var ledger: ProducerLedger
+    package internal(set) var epochs: EpochCache
 
-    init(partition: TopicPartition, directory: String, topicID: UUID128?, settings: LogSettings) {
+    // MARK: Within
+
+    let world: any World
+    let disk: any Disk
+    /// Writes, rolls and cuts, in order.
+    let lane: any DiskLane
+    /// Syncs, which must not hold up writes.
+    let syncLane: any DiskLane
+    /// Never empty while open; the last one grows.
+    var segments: [Segment]
+    var recent = RecentBatches()
+    var isClosed = false
+
+    /// Writes and rolls asked for and not completed.
+    var inFlight = 0
+    /// Writes accepted for a segment whose file is still being made.
+    var deferred: [DeferredWrite] = []
+    /// An operation that must be alone (cutting, closing) waits for quiet or works; everything later waits for it.
+    var isExclusive = false
+    var whenQuiet: (() -> Void)?
+    var waiting: [() -> Void] = []
+    /// Duplicates of batches that are not written yet.
+    var duplicates: [(end: Offset, answer: () -> Void)] = []
+
+    var isSyncing = false
+    var syncWaiters: [(AppendError?) -> Void] = []
+    /// Counts cuts: a sync that began before one says nothing about what came after.
+    var cuts = 0
+    var lastSync: Instant
+    /// Makes the recovery point known before a cut log is appended to; set by the directory.
+    var persistRecoveryPoint: ((@escaping () -> Void) -> Void)?
+
+    struct DeferredWrite {
+        var bytes: [UInt8]
+        var segment: Segment
+        var position: Int64
+        var then: (DiskError?) -> Void
+    }
+
+    init(
+        partition: TopicPartition, directory: String, logDirectory: String, topicID: UUID128?, settings: LogSettings,
+        loaded: LoadedLog, world: any World
+    ) {
         self.partition = partition
         self.directory = directory
         self.topicID = topicID
         self.settings = settings
-        logStartOffset = 0
-        logEndOffset = 0
-        nextOffset = 0
-        recoveryPoint = 0
+        self.world = world
+        disk = world.disk
+        lane = world.disk.lane(logDirectory)
+        syncLane = world.disk.lane(logDirectory + "/#sync")
+        segments = loaded.segments
+        logStartOffset = loaded.logStartOffset
+        logEndOffset = loaded.nextOffset
+        nextOffset = loaded.nextOffset
+        recoveryPoint = loaded.recoveryPoint
+        ledger = loaded.ledger
+        epochs = loaded.epochs
+        lastSync = world.clock.now
     }
 
-    // MARK: Appending
-
-    /// The leader's append. `batches`: whole, validated v2 batches (`BatchValidator`); their base offsets and leader epochs are
-    /// overwritten in place. Checks sequence numbers first (section 5 of Kafka's rules), so that nothing is written on error.
-    /// - Parameter then: once, possibly within the call, after the write and, with `flush.messages`, after the sync.
-    /// Cost: one write of all bytes from where they are. They may be reused as soon as this returns.
-    package func append(
-        _ batches: UnsafeMutableRawBufferPointer, leaderEpoch: LeaderEpoch,
-        then: @escaping (Result<AppendedRange, AppendError>) -> Void
-    ) { fatalError() }
-
-    /// What a leader sent: offsets and epochs stay as they are. A cut batch at the end is left out. An empty range when no
-    /// whole batch was there. Refuses offsets below `nextOffset`; gaps are fine (compaction makes them).
-    package func appendAsFollower(
-        _ batches: UnsafeRawBufferPointer, then: @escaping (Result<AppendedRange, AppendError>) -> Void
-    ) { fatalError() }
-
-    // MARK: Reading
-
-    /// - Parameter below: high watermark, last stable offset or log end: only whole batches below it are in the slice.
-    /// - Parameter atLeastOneBatch: when the first batch is larger than `maxBytes` the slice holds it whole all the same
-    ///   (KIP-74); otherwise it is cut.
-    /// Cost: none for reads near the end; otherwise an index look-up and a scan of some batch headers.
-    package func read(from offset: Offset, maxBytes: Int, below: Offset, atLeastOneBatch: Bool) throws(ReadError) -> LogSlice {
-        fatalError()
+    var active: Segment {
+        guard let last = segments.last else { preconditionFailure("log \(partition) has no segment") }
+        return last
     }
 
-    /// The first record (among those below `below`) whose timestamp is at least `timestamp`; nil when there is none.
-    package func offset(forTimestamp timestamp: Int64, below: Offset) throws(ReadError) -> TimestampOffset? { fatalError() }
-    /// The record with the largest timestamp (KIP-734): ListOffsets -3. Nil when no record has a timestamp.
-    package func offsetOfMaxTimestamp() throws(ReadError) -> TimestampOffset? { fatalError() }
+    /// Why nothing can be asked of the log.
+    var refusal: AppendError? {
+        if let offlineReason { return .offline(reason: offlineReason) }
+        return isClosed ? .closed : nil
+    }
+
+    /// A disk error ends the log's service: what it promised is on the disk, and nobody knows what else is.
+    func fail(_ error: DiskError) {
+        guard offlineReason == nil else { return }
+        offlineReason = error.description
+        // A log that is closed or being deleted has nobody left to tell.
+        if isClosed { return }
+        world.journal.error("log went offline", ["partition": partition, "reason": error])
+        let waiters = syncWaiters
+        syncWaiters = []
+        let answers = duplicates
+        duplicates = []
+        wentOffline?(error.description)
+        for waiter in waiters { waiter(.offline(reason: error.description)) }
+        for duplicate in answers { duplicate.answer() }
+    }
 
     // MARK: Leader epochs
 
-    package var latestEpoch: LeaderEpoch? { fatalError() }
+    package var latestEpoch: LeaderEpoch? { epochs.latest }
     /// Which epoch the record at `offset` was written under.
-    package func epoch(ofOffset offset: Offset) -> LeaderEpoch? { fatalError() }
+    package func epoch(ofOffset offset: Offset) -> LeaderEpoch? { epochs.epoch(of: offset) }
+
     /// A leader begins its epoch at the log's end. No effect when the epoch is known.
-    package func beginEpoch(_ epoch: LeaderEpoch) { fatalError() }
+    package func beginEpoch(_ epoch: LeaderEpoch) {
+        if epochs.assign(epoch, from: nextOffset) { writeEpochs() }
+    }
+
     /// OffsetsForLeaderEpoch: the largest epoch not above `epoch` that is known here and where it ends. Nil: undefined (-1, -1).
-    package func endOffset(forEpoch epoch: LeaderEpoch) -> EpochEnd? { fatalError() }
+    package func endOffset(forEpoch epoch: LeaderEpoch) -> EpochEnd? { epochs.end(of: epoch, logEnd: logEndOffset) }
 
-    // MARK: Cutting
-
-    /// Cuts away `offset` and all behind it. Appends asked for afterwards wait until it is done.
-    package func truncate(to offset: Offset, then: @escaping (AppendError?) -> Void) { fatalError() }
-    /// Forgets everything and goes on at `offset`: the leader's log begins behind the end of this one.
-    package func restart(at offset: Offset, then: @escaping (AppendError?) -> Void) { fatalError() }
-    /// DeleteRecords, and the leader's log start as told to followers. Never backwards, never beyond `logEndOffset`.
-    package func advanceLogStart(to offset: Offset) { fatalError() }
-
-    // MARK: Durability
-
-    /// Syncs all that is written. `recoveryPoint` moves when it is done.
-    package func flush(then: @escaping (AppendError?) -> Void) { fatalError() }
-    /// `flush.ms`: call it now and then.
-    package func flushIfDue() { fatalError() }
-    /// Forgets producers that wrote nothing for `producer.id.expiration.ms`.
-    package func expireProducers() { fatalError() }
-    /// Writes out indexes and the producers' state, syncs, closes. Nothing else works afterwards.
-    package func close(then: @escaping (AppendError?) -> Void) { fatalError() }
+    /// In the lane of syncs, so that no later sync can be done before the epochs of what it covers are.
+    func writeEpochs() {
+        let text = Array(epochs.text.utf8)
+        let path = "\(directory)/\(PartitionLog.epochFile)"
+        let disk = self.disk
+        syncLane.perform { () throws(DiskError) in
+            try disk.replace(path, with: text)
+        } then: { result in
+            if case .failure(let error) = result, !self.isClosed { self.fail(error) }
+        }
+    }
 }

@@ -173,7 +173,7 @@ package struct BatchHeader: Equatable {
         baseOffset = Int64(bigEndian: bytes.loadUnaligned(as: Int64.self))
         let length = Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: Int32.self)))
         magic = bytes[16]
-        guard magic <= 2, baseOffset >= 0, length >= (magic == 2 ? 49 : 14) else { return nil }
+        guard magic <= 2, baseOffset >= 0, baseOffset < 1 << 62, length >= (magic == 2 ? 49 : 14) else { return nil }
         size = length + RecordBatch.overhead
         switch magic {
         case 2:
@@ -182,6 +182,7 @@ package struct BatchHeader: Equatable {
                 bigEndian: bytes.loadUnaligned(fromByteOffset: RecordBatch.Field.lastOffsetDelta, as: Int32.self))
             guard delta >= 0 else { return nil }
             lastOffset = baseOffset &+ Int64(delta)
+            guard lastOffset >= baseOffset, lastOffset < 1 << 62 else { return nil }
             leaderEpoch = LeaderEpoch(
                 Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: RecordBatch.Field.leaderEpoch, as: Int32.self)))
             maxTimestamp = Int64(

@@ -1,0 +1,265 @@
+import ClusterModel
+import Platform
+import Records
+
+extension PartitionLog {
+    /// The leader's append. `batches`: whole, validated v2 batches (`BatchValidator`): one from a producer, or any number without
+    /// producer ids; their base offsets and leader epochs are overwritten in place. Checks sequence numbers first (section 5 of
+    /// Kafka's rules), so that nothing is written on error.
+    /// - Parameter then: once, possibly within the call, after the write and, with `flush.messages`, after the sync.
+    /// Cost: one write of all bytes from where they are. They may be reused as soon as this returns.
+    package func append(
+        _ batches: UnsafeMutableRawBufferPointer, leaderEpoch: LeaderEpoch,
+        then: @escaping (Result<AppendedRange, AppendError>) -> Void
+    ) {
+        if let refusal { return then(.failure(refusal)) }
+        if isExclusive {
+            var copy = [UInt8](batches)
+            waiting.append { [self] in copy.withUnsafeMutableBytes { append($0, leaderEpoch: leaderEpoch, then: then) } }
+            return
+        }
+        guard batches.count <= settings.segmentBytes else {
+            return then(.failure(.setTooLarge(bytes: batches.count, limit: settings.segmentBytes)))
+        }
+        var set = AppendSet(nextOffset)
+        do throws(AppendError) {
+            if let duplicate = try judge(batches, into: &set) { return answerDuplicate(duplicate, then) }
+        } catch { return then(.failure(error)) }
+        guard set.end > nextOffset else {
+            return then(.success(AppendedRange(offsets: nextOffset..<nextOffset, isDuplicate: false, maxTimestamp: -1)))
+        }
+        rollIfNeeded(set, bytes: batches.count)
+        let segment = active
+        // Everything was looked at before: from here on nothing fails.
+        var position = 0
+        var offset = nextOffset
+        while position < batches.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: batches[position...])
+            RecordBatch.place(rest, at: offset, leaderEpoch: leaderEpoch)
+            guard let batch = try? RecordBatch(UnsafeRawBufferPointer(rest)) else { preconditionFailure("batch changed") }
+            recent.append(
+                baseOffset: offset, lastOffset: batch.lastOffset, position: segment.size + Int64(position), size: batch.size)
+            ledger.appended(batch)
+            offset = batch.nextOffset
+            position += batch.size
+        }
+        if epochs.assign(leaderEpoch, from: nextOffset) { writeEpochs() }
+        submit(UnsafeRawBufferPointer(batches), set, then)
+    }
+
+    /// What a leader sent: offsets and epochs stay as they are. A cut batch at the end is left out. An empty range when no
+    /// whole batch was there. Refuses offsets below `nextOffset`; gaps are fine (compaction makes them).
+    package func appendAsFollower(
+        _ batches: UnsafeRawBufferPointer, then: @escaping (Result<AppendedRange, AppendError>) -> Void
+    ) {
+        if let refusal { return then(.failure(refusal)) }
+        if isExclusive {
+            let copy = [UInt8](batches)
+            waiting.append { [self] in copy.withUnsafeBytes { appendAsFollower($0, then: then) } }
+            return
+        }
+        var set = AppendSet(nextOffset)
+        var whole = RecordBatches(batches)
+        do throws(RecordError) {
+            while let batch = try whole.next() {
+                guard batch.crcMatches else { throw .corrupt("CRC \(batch.crc) of the batch at \(batch.baseOffset)") }
+                guard batch.baseOffset >= set.end, batch.lastOffsetDelta >= 0, batch.lastOffset < 1 << 62 else {
+                    return then(.failure(.unexpectedOffset(got: batch.baseOffset, logEnd: set.end)))
+                }
+                set.add(batch, from: batch.baseOffset, nextOffset: batch.nextOffset)
+            }
+        } catch { return then(.failure(.unreadable(error))) }
+        guard set.end > nextOffset else {
+            return then(.success(AppendedRange(offsets: nextOffset..<nextOffset, isDuplicate: false, maxTimestamp: -1)))
+        }
+        let bytes = UnsafeRawBufferPointer(rebasing: batches[..<whole.position])
+        rollIfNeeded(set, bytes: bytes.count)
+        let segment = active
+        var position = 0
+        var epochsChanged = false
+        while position < bytes.count {
+            guard let batch = try? RecordBatch(UnsafeRawBufferPointer(rebasing: bytes[position...])) else { break }
+            recent.append(
+                baseOffset: batch.baseOffset, lastOffset: batch.lastOffset, position: segment.size + Int64(position),
+                size: batch.size)
+            ledger.appended(batch)
+            if epochs.assign(batch.leaderEpoch, from: batch.baseOffset) { epochsChanged = true }
+            position += batch.size
+        }
+        if epochsChanged { writeEpochs() }
+        submit(bytes, set, then)
+    }
+
+    /// What one append adds, batches taken together.
+    struct AppendSet {
+        /// Of the first batch.
+        private(set) var first: Offset
+        var end: Offset
+        var maxTimestamp: Int64 = -1
+        var offsetOfMaxTimestamp: Offset
+
+        init(_ nextOffset: Offset) {
+            first = nextOffset
+            end = nextOffset
+            offsetOfMaxTimestamp = nextOffset
+        }
+
+        private var isEmpty = true
+
+        mutating func add(_ batch: RecordBatch, from baseOffset: Offset, nextOffset: Offset) {
+            if isEmpty { first = baseOffset }
+            isEmpty = false
+            end = nextOffset
+            if batch.maxTimestamp > maxTimestamp {
+                maxTimestamp = batch.maxTimestamp
+                offsetOfMaxTimestamp = nextOffset - 1
+            }
+        }
+    }
+
+    /// Looks at every batch before any is changed.
+    private func judge(
+        _ batches: UnsafeMutableRawBufferPointer, into set: inout AppendSet
+    ) throws(AppendError) -> AppendedRange? {
+        var position = 0
+        while position < batches.count {
+            let batch: RecordBatch
+            do throws(RecordError) {
+                batch = try RecordBatch(UnsafeRawBufferPointer(rebasing: batches[position...]))
+            } catch { throw .unreadable(error) }
+            guard batch.lastOffsetDelta >= 0 else { throw .unreadable(.invalid("last offset delta \(batch.lastOffsetDelta)")) }
+            if case .duplicate(let offsets, let timestamp) = try ledger.judge(batch) {
+                return AppendedRange(offsets: offsets, isDuplicate: true, maxTimestamp: timestamp)
+            }
+            set.add(batch, from: set.end, nextOffset: set.end + Int64(batch.lastOffsetDelta) + 1)
+            position += batch.size
+        }
+        return nil
+    }
+
+    /// Not before the original is written: the promise is the same.
+    private func answerDuplicate(
+        _ range: AppendedRange, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
+    ) {
+        if range.offsets.upperBound <= logEndOffset { return then(.success(range)) }
+        duplicates.append(
+            (
+                end: range.offsets.upperBound,
+                answer: { [self] in then(refusal.map { .failure($0) } ?? .success(range)) }
+            ))
+    }
+
+    // MARK: Writing
+
+    private func submit(
+        _ bytes: UnsafeRawBufferPointer, _ set: AppendSet, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
+    ) {
+        let segment = active
+        let position = segment.size
+        segment.accepted(
+            bytes.count, lastOffset: set.end - 1, maxTimestamp: set.maxTimestamp,
+            offsetOfMaxTimestamp: set.offsetOfMaxTimestamp, indexInterval: settings.indexIntervalBytes)
+        nextOffset = set.end
+        inFlight += 1
+        let written: (DiskError?) -> Void = { [self] error in wrote(set, error, then) }
+        if deferred.isEmpty, let file = segment.file {
+            lane.write(bytes, to: file, at: position, then: written)
+        } else {
+            deferred.append(DeferredWrite(bytes: [UInt8](bytes), segment: segment, position: position, then: written))
+        }
+    }
+
+    private func wrote(
+        _ set: AppendSet, _ error: DiskError?, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
+    ) {
+        if let error { fail(error) }
+        // After the lane's first failure nothing counts as written, even if later writes worked: there would be a hole.
+        if let offlineReason {
+            then(.failure(.offline(reason: offlineReason)))
+        } else {
+            logEndOffset = set.end
+            let range = AppendedRange(offsets: set.first..<set.end, isDuplicate: false, maxTimestamp: set.maxTimestamp)
+            if logEndOffset - recoveryPoint >= settings.flushMessages {
+                sync { error in then(error.map { .failure($0) } ?? .success(range)) }
+            } else {
+                then(.success(range))
+            }
+            if !duplicates.isEmpty { answerWrittenDuplicates() }
+        }
+        landed()
+    }
+
+    private func answerWrittenDuplicates() {
+        let ready = duplicates.filter { $0.end <= logEndOffset }
+        duplicates.removeAll { $0.end <= logEndOffset }
+        for duplicate in ready { duplicate.answer() }
+    }
+
+    /// Something in flight has completed.
+    func landed() {
+        inFlight -= 1
+        if inFlight == 0, let operation = whenQuiet {
+            whenQuiet = nil
+            operation()
+        }
+    }
+
+    func writeDeferred() {
+        while let first = deferred.first, let file = first.segment.file {
+            deferred.removeFirst()
+            first.bytes.withUnsafeBytes { raw in lane.write(raw, to: file, at: first.position, then: first.then) }
+        }
+    }
+
+    // MARK: Rolling
+
+    private func rollIfNeeded(_ set: AppendSet, bytes: Int) {
+        let isDue = active.mustRoll(
+            before: bytes, lastOffset: set.end - 1, maxTimestamp: set.maxTimestamp, settings: settings,
+            nowMs: world.clock.wallMs)
+        if isDue { roll(at: set.first) }
+    }
+
+    /// Seals the last segment and begins a new one. Its file is made by the lane; until then writes wait.
+    private func roll(at baseOffset: Offset) {
+        let old = active
+        let segment = Segment(baseOffset: baseOffset, directory: directory, nowMs: world.clock.wallMs, disk: disk)
+        guard segment.baseOffset > old.baseOffset else { return }
+        old.finishTimes()
+        segments.append(segment)
+        recent.clear()
+        let indexes = [old.offsetIndex.file, old.timeIndex.file].map { (path: $0.path, bytes: $0.unwritten ?? []) }
+        let snapshot = ProducerSnapshot.bytes(ledger)
+        let snapshotPath = SegmentFiles.path(directory, segment.baseOffset, .snapshot)
+        let path = segment.path
+        let disk = self.disk
+        inFlight += 1
+        lane.perform { () throws(DiskError) -> any File in
+            for index in indexes { try disk.write(index.bytes, to: index.path) }
+            try disk.write(snapshot, to: snapshotPath)
+            return try disk.open(path, .replace)
+        } then: { [self] result in
+            switch result {
+            case .success(let file):
+                segment.file = file
+                old.offsetIndex.file.seal()
+                old.timeIndex.file.seal()
+                writeDeferred()
+                sync { _ in }
+            case .failure(let error):
+                fail(error)
+                failDeferred()
+            }
+            landed()
+        }
+        world.journal.debug("rolled a segment", ["partition": partition, "base": segment.baseOffset])
+    }
+
+    private func failDeferred() {
+        let lost = deferred
+        deferred = []
+        for write in lost {
+            write.then(DiskError(operation: "write", path: directory, code: 0, reason: "the log is offline"))
+        }
+    }
+}

@@ -1,0 +1,349 @@
+import Bytes
+import ClusterModel
+import Platform
+import Records
+
+/// What a partition's directory holds, checked and ready for a ``PartitionLog``.
+struct LoadedLog {
+    var segments: [Segment]
+    var logStartOffset: Offset
+    var nextOffset: Offset
+    var recoveryPoint: Offset
+    var ledger: ProducerLedger
+    var epochs: EpochCache
+    /// What had to be mended, for the journal.
+    var repairs: [String]
+}
+
+/// Opens one partition's directory. After a clean stop it believes the files, after a glance; after any other it reads everything
+/// from the recovery point on, cuts at the first bad batch, and rebuilds what follows from the records.
+struct LogRecovery {
+    let directory: String
+    let disk: any Disk
+    let settings: LogSettings
+    let nowMs: Int64
+    private var repairs: [String] = []
+    private var segments: [Segment] = []
+
+    init(directory: String, disk: any Disk, settings: LogSettings, nowMs: Int64) {
+        self.directory = directory
+        self.disk = disk
+        self.settings = settings
+        self.nowMs = nowMs
+    }
+
+    /// - Parameter isClean: the directory was closed in order.
+    static func load(
+        _ directory: String, disk: any Disk, settings: LogSettings, recoveryPoint: Offset, logStart: Offset, isClean: Bool,
+        nowMs: Int64
+    ) throws(DiskError) -> LoadedLog {
+        var recovery = LogRecovery(directory: directory, disk: disk, settings: settings, nowMs: nowMs)
+        return try recovery.load(recoveryPoint: recoveryPoint, logStart: logStart, isClean: isClean)
+    }
+
+    private mutating func load(recoveryPoint: Offset, logStart: Offset, isClean: Bool) throws(DiskError) -> LoadedLog {
+        try finishInterrupted()
+        var epochs = loadEpochs()
+        let epochsWereLost = epochs == nil
+        try openSegments(from: isClean ? .max : recoveryPoint)
+        if segments.isEmpty { segments = [try emptySegment(at: logStart)] }
+        var nextOffset = try endOfLog()
+        if nextOffset < logStart {
+            repairs.append("removed all: the log ended at \(nextOffset), before its start \(logStart)")
+            for segment in segments { try removeFiles(of: segment) }
+            segments = [try emptySegment(at: logStart)]
+            nextOffset = logStart
+            epochs?.clear()
+        }
+        let start = max(logStart, segments[0].baseOffset)
+        // The last segment grows: its indexes are wanted in memory.
+        if let last = segments.last {
+            try last.offsetIndex.file.unseal()
+            try last.timeIndex.file.unseal()
+            if let file = last.file {
+                var scanner = HeaderScanner(file, from: 0, to: last.size)
+                last.firstTimestamp = try scanner.next()?.maxTimestamp
+            }
+        }
+        var cache = EpochCache()
+        if let epochs { cache = epochs }
+        _ = cache.truncateEnd(to: nextOffset)
+        try readEpochs(into: &cache, from: epochsWereLost ? start : isClean ? nextOffset : recoveryPoint)
+        _ = cache.truncateStart(to: start)
+        let ledger = try LogRecovery.ledger(
+            directory, disk: disk, upTo: nextOffset,
+            segments: segments.compactMap { segment in
+                segment.file.map { (base: segment.baseOffset, file: $0, size: segment.size) }
+            })
+        return LoadedLog(
+            segments: segments, logStartOffset: start, nextOffset: nextOffset,
+            recoveryPoint: isClean ? nextOffset : min(recoveryPoint, nextOffset), ledger: ledger, epochs: cache,
+            repairs: repairs)
+    }
+
+    // MARK: Files
+
+    /// What an interrupted deletion or compaction left behind.
+    private mutating func finishInterrupted() throws(DiskError) {
+        let names = try disk.list(directory).filter { !$0.isDirectory }.map(\.name)
+        func base(_ name: String, _ suffix: String) -> Offset? {
+            name.hasSuffix(suffix) ? SegmentFiles.parse(String(name.dropLast(suffix.utf8.count)))?.offset : nil
+        }
+        let lowestCleaned = names.compactMap { base($0, ".cleaned") }.min() ?? .max
+        var swapped: [Offset] = []
+        for name in names {
+            let isStale = base(name, ".swap").map { $0 >= lowestCleaned } ?? false
+            if isStale || name.hasSuffix(".deleted") || name.hasSuffix(".cleaned") || name.hasSuffix(".tmp") {
+                try disk.remove("\(directory)/\(name)")
+            } else if name.hasSuffix(".log.swap"), let offset = base(name, ".swap") {
+                swapped.append(offset)
+            }
+        }
+        for offset in swapped { try finishSwap(offset, names) }
+    }
+
+    /// A compacted segment replaces the plain ones in its range of offsets.
+    private mutating func finishSwap(_ offset: Offset, _ names: [String]) throws(DiskError) {
+        let swap = SegmentFiles.path(directory, offset, .log) + ".swap"
+        let file = try disk.open(swap, .read)
+        defer { file.close() }
+        var last = offset
+        var scanner = HeaderScanner(file, from: 0, to: file.size)
+        while let header = try scanner.next() { last = header.lastOffset }
+        for name in names {
+            if let found = SegmentFiles.parse(name), found.kind != .snapshot, found.offset >= offset, found.offset <= last {
+                try disk.remove("\(directory)/\(name)")
+            }
+        }
+        for kind in SegmentFiles.Kind.allCases {
+            let path = SegmentFiles.path(directory, offset, kind)
+            if disk.exists(path + ".swap") { try disk.rename(path + ".swap", to: path) }
+        }
+        repairs.append("finished the replacement of \(offset)...\(last)")
+    }
+
+    private func removeFiles(of segment: Segment) throws(DiskError) {
+        try LogRecovery.removeSegment(directory, segment.baseOffset, disk)
+    }
+
+    static func removeSegment(_ directory: String, _ offset: Offset, _ disk: any Disk) throws(DiskError) {
+        for kind in SegmentFiles.Kind.allCases where kind != .snapshot {
+            let path = SegmentFiles.path(directory, offset, kind)
+            if disk.exists(path) { try disk.remove(path) }
+        }
+    }
+
+    private func emptySegment(at offset: Offset) throws(DiskError) -> Segment {
+        let segment = Segment(baseOffset: offset, directory: directory, nowMs: nowMs, disk: disk)
+        segment.file = try disk.open(segment.path, .replace)
+        return segment
+    }
+
+    // MARK: Segments
+
+    /// Opens them all; reads and mends those that may hold something at or behind `unsynced`.
+    private mutating func openSegments(from unsynced: Offset) throws(DiskError) {
+        var bases: [Offset] = []
+        var others: [(offset: Offset, name: String)] = []
+        for entry in try disk.list(directory) where !entry.isDirectory {
+            guard let found = SegmentFiles.parse(entry.name) else { continue }
+            switch found.kind {
+            case .log: bases.append(found.offset)
+            case .index, .timeIndex, .transactionIndex: others.append((found.offset, entry.name))
+            case .snapshot: break
+            }
+        }
+        bases.sort()
+        for other in others where !bases.contains(other.offset) { try disk.remove("\(directory)/\(other.name)") }
+        var expected: Offset = 0
+        for (index, base) in bases.enumerated() {
+            let next = index + 1 < bases.count ? bases[index + 1] : nil
+            // Everything in a segment is below the next one's base.
+            let isSynced = next.map { $0 <= unsynced } ?? (unsynced == .max)
+            let file = try disk.open(SegmentFiles.path(directory, base, .log), .update)
+            let segment = try opened(file, base, next, believed: isSynced)
+            if let segment {
+                segments.append(segment)
+                continue
+            }
+            let (mended, isWhole) = try mend(file, base, expecting: max(expected, base))
+            segments.append(mended)
+            expected = try lastOffset(of: mended).map { $0 + 1 } ?? base
+            if !isWhole {
+                for later in bases[(index + 1)...] {
+                    repairs.append("removed segment \(later): it lay behind a bad batch")
+                    try LogRecovery.removeSegment(directory, later, disk)
+                }
+                break
+            }
+        }
+    }
+
+    /// The segment with the indexes it has; nil when it must be read first.
+    private mutating func opened(
+        _ file: any File, _ base: Offset, _ next: Offset?, believed: Bool
+    ) throws(DiskError) -> Segment? {
+        guard believed else { return nil }
+        do throws(DiskError) {
+            let offsets = try OffsetIndex(
+                opening: SegmentFiles.path(directory, base, .index), baseOffset: base, disk: disk)
+            let times = try TimeIndex(
+                opening: SegmentFiles.path(directory, base, .timeIndex), baseOffset: base, disk: disk)
+            guard try offsets.looksSound(logSize: file.size), try times.looksSound(nextOffset: next) else {
+                repairs.append("rebuilt the indexes of segment \(base): they contradict the log")
+                return nil
+            }
+            // Where the last entry points a batch must begin, and from there they must follow to the end of the file.
+            let from = try offsets.last()?.position ?? 0
+            var scanner = HeaderScanner(file, from: from, to: file.size)
+            var end = from
+            var isFirst = true
+            while let header = try scanner.next() {
+                if isFirst, let last = try offsets.last(), header.baseOffset > last.offset { break }
+                isFirst = false
+                end = scanner.batchPosition + Int64(header.size)
+            }
+            guard end == file.size else {
+                repairs.append("read segment \(base) again: no batch at \(end) of \(file.size) bytes")
+                return nil
+            }
+            return try Segment(
+                opened: file, baseOffset: base, directory: directory, offsetIndex: offsets, timeIndex: times, nowMs: nowMs)
+        } catch {
+            guard error.isMissing else { throw error }
+            repairs.append("rebuilt the indexes of segment \(base): one was missing")
+            return nil
+        }
+    }
+
+    /// Reads the whole segment, cuts it at the first bad batch, and makes its indexes anew.
+    private mutating func mend(
+        _ file: any File, _ base: Offset, expecting: Offset
+    ) throws(DiskError) -> (Segment, isWhole: Bool) {
+        let segment = Segment(baseOffset: base, directory: directory, nowMs: nowMs, disk: disk)
+        segment.file = file
+        segment.nameIsDurable = true
+        let scanner = BatchScanner(file, from: 0, to: file.size)
+        var expected = expecting
+        var valid: Int64 = 0
+        var lastEntryAt: Int64 = 0
+        var maxTimestamp: Int64 = -1
+        var offsetOfMax = base
+        var firstTimestamp: Int64?
+        while let (header, bytes) = try scanner.next() {
+            // Old formats' wrappers tell their last offset only.
+            guard header.magic < 2 || header.baseOffset >= expected, header.lastOffset >= expected,
+                header.lastOffset - base <= Int64(Int32.max), header.matches(bytes)
+            else { break }
+            if firstTimestamp == nil { firstTimestamp = header.maxTimestamp }
+            if header.maxTimestamp > maxTimestamp {
+                maxTimestamp = header.maxTimestamp
+                offsetOfMax = header.lastOffset
+            }
+            if valid - lastEntryAt > Int64(settings.indexIntervalBytes) {
+                segment.offsetIndex.append(header.lastOffset, valid)
+                try segment.timeIndex.append(maxTimestamp, offsetOfMax)
+                lastEntryAt = valid
+            }
+            valid += Int64(header.size)
+            expected = header.lastOffset + 1
+        }
+        segment.recovered(
+            size: valid, maxTimestamp: maxTimestamp, offsetOfMaxTimestamp: offsetOfMax, firstTimestamp: firstTimestamp)
+        segment.finishTimes()
+        let isWhole = valid == file.size
+        if !isWhole {
+            repairs.append("cut segment \(base) from \(file.size) to \(valid) bytes")
+            try file.truncate(to: valid)
+            try file.sync()
+        }
+        for index in [segment.offsetIndex.file, segment.timeIndex.file] {
+            guard let bytes = index.unwritten else { continue }
+            try disk.write(bytes, to: index.path)
+            index.seal()
+        }
+        return (segment, isWhole)
+    }
+
+    private func lastOffset(of segment: Segment) throws(DiskError) -> Offset? {
+        guard let file = segment.file else { return nil }
+        var last: Offset?
+        var scanner = HeaderScanner(file, from: try segment.offsetIndex.last()?.position ?? 0, to: segment.size)
+        while let header = try scanner.next() { last = header.lastOffset }
+        return last
+    }
+
+    private func endOfLog() throws(DiskError) -> Offset {
+        guard let last = segments.last else { return 0 }
+        return try lastOffset(of: last).map { $0 + 1 } ?? last.baseOffset
+    }
+
+    // MARK: Epochs
+
+    /// Nil when the file is missing or no such file.
+    private mutating func loadEpochs() -> EpochCache? {
+        guard let bytes = try? disk.contents("\(directory)/\(PartitionLog.epochFile)") else { return nil }
+        let cache = EpochCache(text: String(decoding: bytes, as: UTF8.self))
+        if cache == nil { repairs.append("rebuilt \(PartitionLog.epochFile): it was unreadable") }
+        return cache
+    }
+
+    private func readEpochs(into cache: inout EpochCache, from offset: Offset) throws(DiskError) {
+        for (index, segment) in segments.enumerated() {
+            guard let file = segment.file else { continue }
+            if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
+            var scanner = HeaderScanner(file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size)
+            while let header = try scanner.next() {
+                guard header.lastOffset >= offset else { continue }
+                if header.leaderEpoch > cache.latest ?? .none { _ = cache.assign(header.leaderEpoch, from: header.baseOffset) }
+            }
+        }
+    }
+
+    // MARK: Producers
+
+    /// The newest believable snapshot at or below `end`, and what was written after it. Reads nothing after a clean stop.
+    static func ledger(
+        _ directory: String, disk: any Disk, upTo end: Offset, segments: [(base: Offset, file: any File, size: Int64)]
+    ) throws(DiskError) -> ProducerLedger {
+        var ledger = ProducerLedger()
+        var from = segments.first?.base ?? 0
+        let snapshots = try disk.list(directory).compactMap { entry in
+            SegmentFiles.parse(entry.name).flatMap { $0.kind == .snapshot ? $0.offset : nil }
+        }
+        for offset in snapshots.sorted(by: >) {
+            let path = SegmentFiles.path(directory, offset, .snapshot)
+            if offset <= end, let bytes = try? disk.contents(path),
+                let found = bytes.withUnsafeBytes({ ProducerSnapshot.ledger($0) })
+            {
+                ledger = found
+                from = max(from, offset)
+                break
+            }
+            // Above the end it tells of records that are gone; unreadable it tells nothing.
+            try disk.remove(path)
+        }
+        for (index, segment) in segments.enumerated() where from < end {
+            if index + 1 < segments.count, segments[index + 1].base <= from { continue }
+            let scanner = BatchScanner(segment.file, from: 0, to: segment.size)
+            while let (header, bytes) = try scanner.next() {
+                guard header.magic == 2, header.baseOffset >= from, let batch = try? RecordBatch(bytes) else { continue }
+                ledger.appended(batch)
+            }
+        }
+        return ledger
+    }
+}
+
+extension Disk {
+    /// Replaces a file's content in place. Whoever needs it after a crash syncs it.
+    func write(_ bytes: [UInt8], to path: String) throws(DiskError) {
+        let file = try open(path, .replace)
+        defer { file.close() }
+        var problem: DiskError?
+        bytes.withUnsafeBytes { raw in
+            do throws(DiskError) { try file.write(raw, at: 0) } catch { problem = error }
+        }
+        if let problem { throw problem }
+    }
+}

@@ -1,0 +1,126 @@
+import ClusterModel
+import Platform
+import Records
+
+extension PartitionLog {
+    /// - Parameter below: high watermark, last stable offset or log end: only whole batches below it are in the slice.
+    /// - Parameter atLeastOneBatch: when the first batch is larger than `maxBytes` the slice holds it whole all the same
+    ///   (KIP-74); otherwise it is cut.
+    /// Cost: none for reads near the end; otherwise an index look-up and a scan of some batch headers. One slice never spans two
+    /// segments.
+    package func read(
+        from offset: Offset, maxBytes: Int, below: Offset, atLeastOneBatch: Bool
+    ) throws(ReadError) -> LogSlice {
+        if let refusal { throw .offline(reason: "\(refusal)") }
+        guard offset >= logStartOffset, offset <= logEndOffset else {
+            throw .outOfRange(asked: offset, start: logStartOffset, end: logEndOffset)
+        }
+        let bound = min(below, logEndOffset)
+        let nothing = LogSlice(region: nil, startOffset: offset)
+        guard offset < bound, maxBytes > 0 || atLeastOneBatch else { return nothing }
+        do throws(DiskError) {
+            var index = segmentIndex(of: offset)
+            // A batch at or behind `offset` may be in a later segment: compaction leaves gaps.
+            while index < segments.count, segments[index].baseOffset < bound {
+                let segment = segments[index]
+                guard let first = try place(of: offset, in: segment) else {
+                    index += 1
+                    continue
+                }
+                guard first.baseOffset < bound, let file = segment.file else { return nothing }
+                let end = try position(of: bound, inSegmentAt: index)
+                guard end > first.position else { return nothing }
+                let wanted = atLeastOneBatch ? max(maxBytes, first.size) : maxBytes
+                let length = Int(min(end - first.position, Int64(wanted)))
+                return LogSlice(
+                    region: FileRegion(file: file, offset: first.position, length: length), startOffset: first.baseOffset)
+            }
+            return nothing
+        } catch { throw .disk(error) }
+    }
+
+    /// Of the last segment whose base is not above `offset`.
+    func segmentIndex(of offset: Offset) -> Int {
+        var low = 0
+        var high = segments.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if segments[middle].baseOffset <= offset { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    private func place(of offset: Offset, in segment: Segment) throws(DiskError) -> Segment.Place? {
+        if segment === active, let place = recent.place(of: offset) { return place }
+        return try segment.place(of: offset)
+    }
+
+    /// Where a segment's part below `bound` ends.
+    private func position(of bound: Offset, inSegmentAt index: Int) throws(DiskError) -> Int64 {
+        let segment = segments[index]
+        if index + 1 < segments.count, segments[index + 1].baseOffset <= bound { return segment.size }
+        if bound >= nextOffset { return segment.size }
+        return try place(of: bound, in: segment)?.position ?? segment.size
+    }
+
+    // MARK: By time
+
+    /// The first record (among those below `below`) whose timestamp is at least `timestamp`; nil when there is none.
+    package func offset(forTimestamp timestamp: Int64, below: Offset) throws(ReadError) -> TimestampOffset? {
+        if let refusal { throw .offline(reason: "\(refusal)") }
+        let bound = min(below, logEndOffset)
+        for segment in segments where segment.maxTimestamp >= timestamp && segment.baseOffset < bound {
+            do throws(DiskError) {
+                let from = try segment.timeIndex.entry(atOrBefore: timestamp)?.offset ?? segment.baseOffset
+                let position = try segment.offsetIndex.position(atOrBefore: max(from, logStartOffset))
+                guard let file = segment.file else { continue }
+                var scanner = HeaderScanner(file, from: position, to: segment.size)
+                while let header = try scanner.next(), header.baseOffset < bound {
+                    guard header.maxTimestamp >= timestamp, header.lastOffset >= logStartOffset else { continue }
+                    let region = FileRegion(file: file, offset: scanner.batchPosition, length: header.size)
+                    let found = try firstRecord(region, header) { $0.timestamp >= timestamp && $0.offset >= self.logStartOffset }
+                    if let found { return found.offset < bound ? found : nil }
+                }
+            } catch { throw .disk(error) }
+        }
+        return nil
+    }
+
+    /// The record with the largest timestamp (KIP-734): ListOffsets -3. Nil when no record has a timestamp.
+    package func offsetOfMaxTimestamp() throws(ReadError) -> TimestampOffset? {
+        if let refusal { throw .offline(reason: "\(refusal)") }
+        var best: Segment?
+        for segment in segments where segment.maxTimestamp > best?.maxTimestamp ?? -1 { best = segment }
+        guard let best, let file = best.file else { return nil }
+        do throws(DiskError) {
+            guard let place = try place(of: best.offsetOfMaxTimestamp, in: best), place.baseOffset < logEndOffset else {
+                return nil
+            }
+            let region = FileRegion(file: file, offset: place.position, length: place.size)
+            let bytes = try region.contents()
+            guard let header = bytes.withUnsafeBytes({ BatchHeader($0) }) else { return nil }
+            let wanted = best.maxTimestamp
+            return try firstRecord(region, header) { $0.timestamp == wanted }
+                ?? TimestampOffset(timestamp: wanted, offset: header.lastOffset, leaderEpoch: header.leaderEpoch)
+        } catch { throw .disk(error) }
+    }
+
+    /// Unpacks one batch. Nil too when it cannot be unpacked: somebody else will complain.
+    private func firstRecord(
+        _ region: FileRegion, _ header: BatchHeader, where isWanted: (OwnedRecord) -> Bool
+    ) throws(DiskError) -> TimestampOffset? {
+        let bytes = try region.contents()
+        let found: OwnedRecord? = bytes.withUnsafeBytes { raw in
+            if header.magic < 2 { return (try? LegacyMessages.records(raw))?.first(where: isWanted) }
+            guard let batch = try? RecordBatch(raw), var iterator = try? RecordIterator(batch) else { return nil }
+            while let record = try? iterator.next() {
+                let plain = OwnedRecord(offset: record.offset, timestamp: record.timestamp, key: nil, value: nil)
+                if isWanted(plain) { return plain }
+            }
+            return nil
+        }
+        return found.map {
+            TimestampOffset(timestamp: $0.timestamp, offset: $0.offset, leaderEpoch: header.leaderEpoch)
+        }
+    }
+}

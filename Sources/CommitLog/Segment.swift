@@ -1,0 +1,192 @@
+import ClusterModel
+import Platform
+import Records
+
+/// One stretch of the log: a file of batches, named by the first offset it may hold, and its two indexes. The last one grows;
+/// the others are sealed.
+final class Segment {
+    let baseOffset: Offset
+    let directory: String
+    /// Nil while it is being made.
+    var file: (any File)?
+    /// Bytes accepted; those being written included.
+    var size: Int64 = 0
+    var offsetIndex: OffsetIndex
+    var timeIndex: TimeIndex
+    /// Of all batches; -1 when none has one.
+    private(set) var maxTimestamp: Int64 = -1
+    /// The last offset of the batch that has it.
+    private(set) var offsetOfMaxTimestamp: Offset
+    private var bytesSinceIndexEntry = 0
+    /// The largest timestamp of the first append: what `segment.ms` counts from. Nil in an empty segment.
+    var firstTimestamp: Int64?
+    let createdMs: Int64
+    /// A crash cannot take the file's name away any more.
+    var nameIsDurable: Bool
+
+    /// Empty, without a file yet.
+    init(baseOffset: Offset, directory: String, nowMs: Int64, disk: any Disk) {
+        self.baseOffset = baseOffset
+        self.directory = directory
+        offsetIndex = OffsetIndex(
+            path: SegmentFiles.path(directory, baseOffset, .index), baseOffset: baseOffset, disk: disk)
+        timeIndex = TimeIndex(
+            path: SegmentFiles.path(directory, baseOffset, .timeIndex), baseOffset: baseOffset, disk: disk)
+        offsetOfMaxTimestamp = baseOffset
+        createdMs = nowMs
+        nameIsDurable = false
+    }
+
+    /// One that is there, with indexes believed sound.
+    init(
+        opened file: any File, baseOffset: Offset, directory: String, offsetIndex: OffsetIndex, timeIndex: TimeIndex,
+        nowMs: Int64
+    ) throws(DiskError) {
+        self.baseOffset = baseOffset
+        self.directory = directory
+        self.file = file
+        size = file.size
+        self.offsetIndex = offsetIndex
+        self.timeIndex = timeIndex
+        offsetOfMaxTimestamp = baseOffset
+        createdMs = nowMs
+        nameIsDurable = true
+        if let last = try timeIndex.last() {
+            maxTimestamp = last.timestamp
+            offsetOfMaxTimestamp = last.offset
+        }
+    }
+
+    var path: String { SegmentFiles.path(directory, baseOffset, .log) }
+
+    /// A set of `bytes` at the end of the segment. Index entries as Kafka makes them: before the set is counted, for its last offset.
+    func accepted(
+        _ bytes: Int, lastOffset: Offset, maxTimestamp: Int64, offsetOfMaxTimestamp: Offset, indexInterval: Int
+    ) {
+        if size == 0 { firstTimestamp = maxTimestamp }
+        if maxTimestamp > self.maxTimestamp {
+            self.maxTimestamp = maxTimestamp
+            self.offsetOfMaxTimestamp = offsetOfMaxTimestamp
+        }
+        if bytesSinceIndexEntry > indexInterval {
+            offsetIndex.append(lastOffset, size)
+            // In memory: nothing can fail.
+            try? timeIndex.append(self.maxTimestamp, self.offsetOfMaxTimestamp)
+            bytesSinceIndexEntry = 0
+        }
+        bytesSinceIndexEntry += bytes
+        size += Int64(bytes)
+    }
+
+    /// The segment will not grow any more: the time index gets its last word.
+    func finishTimes() {
+        try? timeIndex.append(maxTimestamp, offsetOfMaxTimestamp)
+    }
+
+    func mustRoll(
+        before bytes: Int, lastOffset: Offset, maxTimestamp: Int64, settings: LogSettings, nowMs: Int64
+    ) -> Bool {
+        if lastOffset - baseOffset > Int64(Int32.max) { return true }
+        guard size > 0 else { return false }
+        if size > Int64(settings.segmentBytes) - Int64(bytes) { return true }
+        let waited: Int64
+        if let firstTimestamp, firstTimestamp >= 0 {
+            waited = maxTimestamp &- firstTimestamp
+        } else {
+            waited = nowMs - createdMs
+        }
+        return waited > settings.segmentMs || offsetIndex.isFull(settings.segmentIndexBytes)
+            || timeIndex.isFull(settings.segmentIndexBytes)
+    }
+
+    // MARK: Finding
+
+    struct Place: Equatable {
+        var baseOffset: Offset
+        var position: Int64
+        var size: Int
+    }
+
+    /// The first batch whose last offset is at least `offset`.
+    func place(of offset: Offset) throws(DiskError) -> Place? {
+        guard let file else { return nil }
+        var scanner = HeaderScanner(file, from: try offsetIndex.position(atOrBefore: offset), to: size)
+        while let header = try scanner.next() {
+            if header.lastOffset >= offset {
+                return Place(baseOffset: header.baseOffset, position: scanner.batchPosition, size: header.size)
+            }
+        }
+        return nil
+    }
+
+    /// Cuts the view to `position`, where the batch at or behind `offset` begins. The file itself is cut by somebody else.
+    func truncate(to offset: Offset, position: Int64) throws(DiskError) {
+        try offsetIndex.file.unseal()
+        try timeIndex.file.unseal()
+        try offsetIndex.truncate(to: offset, position: position)
+        try timeIndex.truncate(to: offset)
+        size = position
+        bytesSinceIndexEntry = 0
+        if position == 0 { firstTimestamp = nil }
+        try readMaxTimestamp()
+    }
+
+    /// From the time index and what lies behind its last entry.
+    private func readMaxTimestamp() throws(DiskError) {
+        maxTimestamp = -1
+        offsetOfMaxTimestamp = baseOffset
+        var from: Int64 = 0
+        if let last = try timeIndex.last() {
+            maxTimestamp = last.timestamp
+            offsetOfMaxTimestamp = last.offset
+            from = try offsetIndex.position(atOrBefore: last.offset)
+        }
+        guard let file else { return }
+        var scanner = HeaderScanner(file, from: from, to: size)
+        while let header = try scanner.next() {
+            guard header.maxTimestamp > maxTimestamp else { continue }
+            maxTimestamp = header.maxTimestamp
+            offsetOfMaxTimestamp = header.lastOffset
+        }
+    }
+
+    /// What a scan of the whole file found (``LogRecovery``).
+    func recovered(size: Int64, maxTimestamp: Int64, offsetOfMaxTimestamp: Offset, firstTimestamp: Int64?) {
+        self.size = size
+        self.maxTimestamp = maxTimestamp
+        self.offsetOfMaxTimestamp = offsetOfMaxTimestamp
+        self.firstTimestamp = firstTimestamp
+        bytesSinceIndexEntry = 0
+    }
+}
+
+/// How the files of a log are named.
+package enum SegmentFiles {
+    package enum Kind: String, CaseIterable, Sendable {
+        case log = ".log"
+        case index = ".index"
+        case timeIndex = ".timeindex"
+        case transactionIndex = ".txnindex"
+        case snapshot = ".snapshot"
+    }
+
+    package static func path(_ directory: String, _ offset: Offset, _ kind: Kind) -> String {
+        "\(directory)/\(digits(offset))\(kind.rawValue)"
+    }
+
+    /// Twenty of them.
+    package static func digits(_ offset: Offset) -> String {
+        let text = String(offset)
+        return String(repeating: "0", count: max(0, 20 - text.utf8.count)) + text
+    }
+
+    /// Nil for a name of another form.
+    package static func parse(_ name: String) -> (offset: Offset, kind: Kind)? {
+        guard let dot = name.firstIndex(of: "."), let kind = Kind(rawValue: String(name[dot...])) else { return nil }
+        let digits = name[..<dot]
+        guard digits.utf8.count == 20, digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }), let offset = Int64(digits),
+            offset < 1 << 62
+        else { return nil }
+        return (offset, kind)
+    }
+}
