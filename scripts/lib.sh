@@ -137,8 +137,9 @@ start_server() {
         exec "$BINARY" "$kind" "$@"
     fi
     mkdir -p "$LOG_DIR"
-    local out="$LOG_DIR/$name.out" before=0 pid
-    [ -e "$out" ] && before=$(stat -c %s "$out")
+    local out="$LOG_DIR/$name.out" before pid
+    : >>"$out" || exit 1
+    before=$(stat -c %s "$out")
     setsid nohup "$BINARY" "$kind" "$@" >>"$out" 2>&1 </dev/null &
     pid=$!
     echo "$pid" >"$RUN_DIR/$kind-$id-$pid.pid"
