@@ -212,7 +212,7 @@ package final class Registration {
 
     /// A session that nobody keeps alive ends by itself; one that does not is somebody.
     private func waitForEnd(
-        _ attempt: Int, of node: TreeNode, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void
+        _ attempt: Int, of node: ReadNode, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void
     ) {
         guard attempt == self.attempt, brokerEpoch == .none else { return }
         let left = deadline - world.clock.now

@@ -9,14 +9,14 @@ package protocol Tree: AnyObject {
     /// The present session's, 0 without one.
     var sessionID: Int64 { get }
     /// - Parameter watch: called once when the node changes or goes; kept only when the read succeeds.
-    func getData(_ path: String, watch: (() -> Void)?, then: @escaping Answer<TreeNode>)
+    func getData(_ path: String, watch: (() -> Void)?, then: @escaping Answer<ReadNode>)
     /// Nil when there is no such node; the watch also waits for its creation.
     func exists(_ path: String, watch: (() -> Void)?, then: @escaping Answer<Stat?>)
     func getChildren(_ path: String, watch: (() -> Void)?, then: @escaping Answer<[String]>)
     func multi(_ operations: [MultiOperation], then: @escaping (Result<[MultiResult], MultiFailure>) -> Void)
 }
 
-package struct TreeNode: Equatable, Sendable {
+package struct ReadNode: Equatable, Sendable {
     package var data: [UInt8]
     package var stat: Stat
     package init(data: [UInt8], stat: Stat) {
@@ -53,14 +53,14 @@ extension MultiOperation {
 
 extension Tree {
     /// Reads are asked again after a lost connection: the answer is as good the second time.
-    func read(_ path: String, watch: (() -> Void)? = nil, then: @escaping Answer<TreeNode>) {
+    func read(_ path: String, watch: (() -> Void)? = nil, then: @escaping Answer<ReadNode>) {
         getData(path, watch: watch) { [self] result in
             if case .failure(.connectionLoss) = result { return read(path, watch: watch, then: then) }
             then(result)
         }
     }
     /// Nil when there is none.
-    func readIfThere(_ path: String, watch: (() -> Void)? = nil, then: @escaping Answer<TreeNode?>) {
+    func readIfThere(_ path: String, watch: (() -> Void)? = nil, then: @escaping Answer<ReadNode?>) {
         read(path, watch: watch) { result in
             switch result {
             case .success(let node): then(.success(node))
