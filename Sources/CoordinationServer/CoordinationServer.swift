@@ -56,7 +56,7 @@ package final class CoordinationServer {
         } catch {
             throw StartProblem(
                 error.code == 98
-                    ? "port \(config.clientPort) is in use by another program. Stop it, or choose another clientPort."
+                    ? "port \(config.clientPort): \(error). Stop that program, or choose another clientPort."
                     : "\(config.clientPortAddress):\(config.clientPort) cannot be listened on: \(error). Check clientPort and clientPortAddress."
             )
         }

@@ -66,6 +66,11 @@ enum Address {
         return .success(targets)
     }
 
+    static func port(of target: Target) -> Int {
+        var storage = target.storage
+        return decode(&storage, target.length).port
+    }
+
     static func withRaw<R>(_ target: Target, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
         withUnsafePointer(to: target.storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, target.length) }

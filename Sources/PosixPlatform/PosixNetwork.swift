@@ -200,7 +200,9 @@ final class PosixListener: Listener {
         guard bound == 0, Glibc.listen(fd, 1024) == 0 else {
             let code = errno
             Glibc.close(fd)
-            throw NetworkError(code: code, Address.words(code))
+            var words = Address.words(code)
+            if code == EADDRINUSE, let holder = portHolder(Address.port(of: target)) { words += " by \(holder)" }
+            throw NetworkError(code: code, words)
         }
         let socket = Socket(listener: self, fd: fd)
         guard loop.watch(fd, EPOLLIN.rawValue, socket) else {

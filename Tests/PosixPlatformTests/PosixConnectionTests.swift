@@ -207,6 +207,19 @@ struct PosixConnectionTests {
         #expect(world.run(until: { client.bytes.count == 8 << 20 }, atMost: .seconds(20)))
     }
 
+    @Test("say who holds a port that is taken") func portTaken() throws {
+        let world = world()
+        let listener = try world.network.listen(host: "", port: 0) { _ in nil }
+        defer { listener.close() }
+        do throws(NetworkError) {
+            _ = try world.network.listen(host: "127.0.0.1", port: listener.port) { _ in nil }
+            Issue.record("a port was given twice")
+        } catch {
+            #expect(error.code == EADDRINUSE)
+            #expect(error.description.contains("Address already in use by PID \(getpid()) ("))
+        }
+    }
+
     @Test("say why nobody could be reached") func refused() throws {
         let world = world()
         let listener = try world.network.listen(host: "127.0.0.1", port: 0) { _ in nil }
