@@ -118,7 +118,7 @@ let package = Package(
             "Broker",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "ClusterModel", "KafkaProtocol", "Records", "CommitLog",
-                "CoordinationServer", "CoordinationClient", "KafkaClient",
+                "ConsumerGroups", "CoordinationServer", "CoordinationClient", "KafkaClient",
             ]),
         tests(
             "BrokerServer",
