@@ -48,7 +48,7 @@ package final class GroupDriver {
 
     // MARK: a session's life
 
-    /// The broker has a session and is registered under it.
+    /// The broker has a session and is registered under it (the registration has made `/letterbox`).
     package func sessionBegan() {
         guard !isInSession else { return }
         isInSession = true
@@ -85,7 +85,7 @@ package final class GroupDriver {
     }
 
     private func makeRoots(_ life: Int) {
-        make(GroupPaths.buckets, parents: [GroupPaths.layout]) { [self] in
+        make(GroupPaths.buckets) { [self] in
             guard life == self.life else { return }
             tree.children(GroupPaths.buckets) { [self] result in
                 guard life == self.life else { return }
@@ -96,13 +96,10 @@ package final class GroupDriver {
     }
 
     /// Makes a node that may be there already.
-    private func make(_ path: String, parents: [String], then: @escaping () -> Void) {
+    private func make(_ path: String, then: @escaping () -> Void) {
         tree.multi([.create(path, [])]) { [self] result in
             switch result {
-            case .failure(let failure) where failure.cause == .connectionLost:
-                make(path, parents: parents, then: then)
-            case .failure(let failure) where failure.cause == .noNode && !parents.isEmpty:
-                make(parents[0], parents: []) { [self] in make(path, parents: [], then: then) }
+            case .failure(let failure) where failure.cause == .connectionLost: make(path, then: then)
             case .failure(let failure) where failure.cause == .sessionExpired: break
             case .success, .failure: then()
             }
@@ -328,7 +325,8 @@ package final class GroupDriver {
 
     /// Before anything is answered in the groups' name.
     func refreshAuthority() {
-        catalog.hasAuthority = isInSession && world.clock.now - tree.heardAt < tree.sessionTimeout
+        let now = world.clock.now
+        catalog.hasAuthority = isInSession && tree.provenAliveUntil.map { now < $0 } ?? false
     }
 
     func token(_ reply: @escaping (GroupAnswer) -> Void) -> ReplyToken {

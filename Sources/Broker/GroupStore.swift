@@ -1,3 +1,4 @@
+import ClusterModel
 import ConsumerGroups
 import Platform
 
@@ -17,7 +18,7 @@ package final class GroupStore {
     package func groups(then: @escaping ([String]?) -> Void) {
         tree.children(GroupPaths.consumers) { [self] result in
             switch result {
-            case .success(let names): then(names.compactMap(GroupPaths.decoded).sorted())
+            case .success(let names): then(names.compactMap(PathName.decode).sorted())
             case .failure(let failure):
                 switch failure.cause {
                 case .noNode: then([])

@@ -4,9 +4,8 @@ import Platform
 package protocol GroupTree: AnyObject {
     /// The present session; ephemerals bearing it are this broker's. 0 without one.
     var sessionID: Int64 { get }
-    var sessionTimeout: Duration { get }
-    /// When the service was last heard from.
-    var heardAt: Instant { get }
+    /// Until when the session is known to be alive, counted from the last thing the service answered; nil without one.
+    var provenAliveUntil: Instant? { get }
 
     /// All or nothing. Versions: of what was set, 0 for what was created, -1 otherwise.
     func multi(_ operations: [TreeOperation], then: @escaping (Result<[Int32], TreeFailure>) -> Void)

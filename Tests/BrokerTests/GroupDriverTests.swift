@@ -465,18 +465,3 @@ struct GroupDriverTests {
         #expect(driver.catalog.groups.isEmpty)
     }
 }
-
-@Suite("A group's path")
-struct GroupPathsTests {
-    @Test("says every id in printable ASCII and back") func encodes() {
-        let pairs = [
-            "": "%", ".": "%2E", "..": "%2E%2E", "a/b%c": "a%2Fb%25c", "grüße": "gr%C3%BC%C3%9Fe", "...": "...",
-            "a b": "a%20b",
-        ]
-        for (id, name) in pairs {
-            #expect(GroupPaths.encoded(id) == name)
-            #expect(GroupPaths.decoded(name) == id)
-        }
-        for name in ["%2e", "%zz", "a%", "%2", "%41"] { #expect(GroupPaths.decoded(name) == nil) }
-    }
-}

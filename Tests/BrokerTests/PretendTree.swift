@@ -10,7 +10,7 @@ final class PretendTree {
         var modifiedMs: Int64 = 0
         var ephemeralOwner: Int64 = 0
     }
-    private(set) var nodes: [String: Node] = ["/consumers": Node(data: [])]
+    private(set) var nodes = ["/consumers": Node(data: []), "/letterbox": Node(data: [])]
     fileprivate var watches: [String: [() -> Void]] = [:]
     private(set) var multis: [[TreeOperation]] = []
     var wallMs: () -> Int64 = { 0 }
@@ -93,7 +93,7 @@ final class PretendSession: GroupTree {
     var isConnected = true { didSet { if isConnected { lastHeard = world.clock.now; flush() } else { lastHeard = world.clock.now } } }
     var isExpired = false
     private var lastHeard = Instant.start
-    var heardAt: Instant { isConnected ? world.clock.now : lastHeard }
+    var provenAliveUntil: Instant? { (isConnected ? world.clock.now : lastHeard) + sessionTimeout }
     /// The next multi is done, and its answer lost.
     var losesNextAnswer = false
     var failsNextMulti: TreeFailure?
