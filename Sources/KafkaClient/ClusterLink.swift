@@ -39,6 +39,8 @@ package final class ClusterLink {
     package let bootstrap: [BrokerAddress]
     package var options: LinkOptions
     package var retryBackoff: Duration = .milliseconds(100)
+    /// Told of every failed attempt that is going to be made again.
+    package var onTrouble: ((ClusterError) -> Void)?
 
     package private(set) var brokers: [Int32: BrokerAddress] = [:]
     package private(set) var controllerID: Int32 = -1
@@ -89,12 +91,13 @@ package final class ClusterLink {
 
     /// Asks until there is an answer that need not be asked for again.
     /// - Parameter again: the error in a response that another attempt may change; nil accepts the response.
+    /// - Parameter atMost: for requests whose meaning needs an older version.
     package func ask<R: RequestMessage>(
-        _ target: Target, _ request: R, until deadline: Instant,
+        _ target: Target, _ request: R, atMost limit: Int16 = .max, until deadline: Instant,
         again: @escaping (R.Response) -> ErrorCode? = { _ in nil },
         then: @escaping (Result<R.Response, ClusterError>) -> Void
     ) {
-        attempt(target, request, again) { [self] result, error in
+        attempt(target, request, limit, again) { [self] result, error in
             guard let error else {
                 if case .success(let response) = result { then(.success(response)) }
                 return
@@ -104,8 +107,11 @@ package final class ClusterLink {
                 if case .success(let response) = result { return then(.success(response)) }
                 return then(.failure(error))
             }
+            onTrouble?(error)
             world.after(retryBackoff) { [self] in
-                let anew = { [self] in ask(target, request, until: deadline, again: again, then: then) }
+                let anew = { [self] in
+                    ask(target, request, atMost: limit, until: deadline, again: again, then: then)
+                }
                 // Who to ask may have changed.
                 if target == .anyBroker { return anew() }
                 describe(topics: [], allowCreation: false) { _ in anew() }
@@ -123,14 +129,14 @@ package final class ClusterLink {
 
     /// One attempt. Both a response and an error when the response is not to be accepted.
     private func attempt<R: RequestMessage>(
-        _ target: Target, _ request: R, _ again: @escaping (R.Response) -> ErrorCode?,
+        _ target: Target, _ request: R, _ limit: Int16, _ again: @escaping (R.Response) -> ErrorCode?,
         _ then: @escaping (Result<R.Response, ClusterError>, ClusterError?) -> Void
     ) {
         find(target) { [self] found in
             switch found {
             case .failure(let error): then(.failure(error), error)
             case .success(let link):
-                link.send(request) { [self] result in
+                link.send(request, atMost: limit) { [self] result in
                     switch result {
                     case .success(let response): then(.success(response), again(response).map { .refused($0) })
                     case .failure(let error):
@@ -208,7 +214,7 @@ package final class ClusterLink {
         var request = MetadataRequest()
         request.topics = topics.map { names in names.map { name in .with { $0.name = name } } }
         request.allowAutoTopicCreation = allowCreation
-        attempt(.anyBroker, request, { _ in nil }) { [self] result, _ in
+        attempt(.anyBroker, request, .max, { _ in nil }) { [self] result, _ in
             if case .success(let response) = result { learn(response) }
             then(result)
         }

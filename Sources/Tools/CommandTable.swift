@@ -13,7 +13,11 @@ package struct Command {
 /// Every tool there is. Names are those of Kafka's and ZooKeeper's scripts.
 package enum CommandTable {
     package static func all() -> [Command] {
-        []
+        [
+            Command("kafka-topics", "create, list, describe, alter and delete topics", TopicsCommand.run),
+            Command("kafka-get-offsets", "the offsets at which partitions begin or end", GetOffsetsCommand.run),
+            Command("kafka-broker-api-versions", "which APIs each broker speaks", BrokerApiVersionsCommand.run),
+        ]
     }
 
     package static func command(_ name: String) -> Command? { all().first { $0.name == name } }
