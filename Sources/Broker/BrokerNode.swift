@@ -4,8 +4,8 @@ import Platform
 
 /// One broker, assembled: what every handler and driver reaches for. It decides nothing.
 ///
-/// Names the parts are found under, each declared here by who builds it: `groups: GroupDriver?`,
-/// `controller: ControllerDriver?`, `topicAdmin: TopicAdmin?`, `registration: Registration?`.
+/// Names the parts are found under, each declared here by who builds it: `controller: ControllerDriver?`,
+/// `topicAdmin: TopicAdmin?`, `registration: Registration?`.
 package final class BrokerNode {
     package let world: any World
     package let config: BrokerConfig
@@ -15,6 +15,8 @@ package final class BrokerNode {
     package let partitions: PartitionDirectory
     /// The czxid of the registration; ``BrokerEpoch/none`` while not registered.
     package var epoch = BrokerEpoch.none
+    /// This broker's part in coordinating groups; there before the first request is served.
+    package var groups: GroupDriver?
     /// `/cluster/id`
     package var clusterID = ""
     /// A clean stop has begun.

@@ -96,7 +96,9 @@ package final class GroupWriter {
                 if count > 0,
                     operations.count + step.count > GroupWriter.maxOperations
                         || weight + stepWeight > GroupWriter.maxBytes
-                { break }
+                {
+                    break
+                }
                 trial[group] = changed
                 operations += step
                 weight += stepWeight

@@ -57,7 +57,9 @@ final class GroupScene {
         epoch: Int32 = -1, metadata: String? = nil, version: Int16 = 9
     ) -> ErrorCode? {
         get { then in
-            self.send(driver, offset, group: group, topic: topic, partitions: partitions, epoch: epoch, metadata: metadata, version: version, then)
+            self.send(
+                driver, offset, group: group, topic: topic, partitions: partitions, epoch: epoch, metadata: metadata,
+                version: version, then)
         }
     }
 
@@ -81,7 +83,9 @@ final class GroupScene {
         driver.offsetCommit(request, version: version) { then($0.topics[0].partitions[0].errorCode) }
     }
 
-    func fetch(_ driver: GroupDriver, group: String = "g", topic: String = "t", partition: Int32 = 0, version: Int16 = 9)
+    func fetch(
+        _ driver: GroupDriver, group: String = "g", topic: String = "t", partition: Int32 = 0, version: Int16 = 9
+    )
         -> (error: ErrorCode, offset: Int64, epoch: Int32, metadata: String?)?
     {
         var request = OffsetFetchRequest()
@@ -118,7 +122,9 @@ final class GroupScene {
     }
 
     /// A stable group of one member.
-    func consumer(_ driver: GroupDriver, group: String = "g", metadata: [UInt8] = [1], assignment: [UInt8] = [7]) -> String? {
+    func consumer(_ driver: GroupDriver, group: String = "g", metadata: [UInt8] = [1], assignment: [UInt8] = [7])
+        -> String?
+    {
         var join = JoinGroupRequest()
         join.groupID = group
         join.sessionTimeoutMs = 10_000
@@ -129,7 +135,8 @@ final class GroupScene {
         offered.metadata = metadata
         join.protocols = [offered]
         let client = ClientIdentity(clientID: "c", host: "/1.2.3.4")
-        guard let joined = get({ driver.joinGroup(join, version: 3, from: client, then: $0) }), joined.errorCode == .none
+        guard let joined = get({ driver.joinGroup(join, version: 3, from: client, then: $0) }),
+            joined.errorCode == .none
         else { return nil }
         var sync = SyncGroupRequest()
         sync.groupID = group
@@ -190,7 +197,8 @@ struct GroupDriverTests {
         #expect(fetched?.metadata == "here\nand there")
         #expect(scene.commit(driver, 44) == ErrorCode.none)
         #expect(scene.tree.text("/consumers/g/offsets/t/0/meta") == nil)
-        #expect(scene.tree.multis.last?.first == .check("/letterbox/groups/\(GroupOwnership.bucket(of: "g"))", version: 0))
+        #expect(
+            scene.tree.multis.last?.first == .check("/letterbox/groups/\(GroupOwnership.bucket(of: "g"))", version: 0))
     }
 
     @Test("shares a multi among commits that wait together") func shares() {
@@ -206,7 +214,8 @@ struct GroupDriverTests {
         #expect(scene.tree.text("/consumers/g/offsets/t/0") == "51")
     }
 
-    @Test("writes a commit of a thousand partitions in one piece, and refuses one that no multi can hold") func large() {
+    @Test("writes a commit of a thousand partitions in one piece, and refuses one that no multi can hold") func large()
+    {
         let scene = GroupScene { $0.offsetMetadataMaxBytes = 4096 }
         let driver = scene.start(1)
         #expect(scene.commit(driver, 5, partitions: Array(0..<1500), epoch: 1) == ErrorCode.none)

@@ -47,7 +47,9 @@ final class PretendTree {
             case .create(let path, let data, let ephemeral):
                 let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
                 cause = nodes[path] != nil ? .nodeExists : parent.isEmpty || nodes[parent] != nil ? nil : .noNode
-                if cause == nil { nodes[path] = Node(data: data, modifiedMs: wallMs(), ephemeralOwner: ephemeral ? session : 0) }
+                if cause == nil {
+                    nodes[path] = Node(data: data, modifiedMs: wallMs(), ephemeralOwner: ephemeral ? session : 0)
+                }
                 touched.append(path)
                 versions.append(0)
             case .set(let path, let data):
@@ -90,7 +92,9 @@ final class PretendSession: GroupTree {
     let tree: PretendTree
     var sessionID: Int64
     var sessionTimeout: Duration = .seconds(18)
-    var isConnected = true { didSet { if isConnected { lastHeard = world.clock.now; flush() } else { lastHeard = world.clock.now } } }
+    var isConnected = true {
+        didSet { if isConnected { lastHeard = world.clock.now; flush() } else { lastHeard = world.clock.now } }
+    }
     var isExpired = false
     private var lastHeard = Instant.start
     var provenAliveUntil: Instant? { (isConnected ? world.clock.now : lastHeard) + sessionTimeout }
@@ -123,7 +127,9 @@ final class PretendSession: GroupTree {
         for each in work { each() }
     }
 
-    private func ask<T>(_ then: @escaping (Result<T, TreeFailure>) -> Void, _ answer: @escaping () -> Result<T, TreeFailure>) {
+    private func ask<T>(
+        _ then: @escaping (Result<T, TreeFailure>) -> Void, _ answer: @escaping () -> Result<T, TreeFailure>
+    ) {
         let session = sessionID
         world.after(.microseconds(300)) { [self] in
             if isExpired || session != sessionID { return then(.failure(TreeFailure(.sessionExpired))) }

@@ -128,11 +128,15 @@ struct GroupOffsetsTests {
         #expect(none[0].partitions[0].committed == nil)
     }
 
-    @Test("deletes: not in a group that is there no more, nor of a topic it reads, nor while others use it") func deletes() {
+    @Test("deletes: not in a group that is there no more, nor of a topic it reads, nor while others use it")
+    func deletes() {
         let stage = Stage()
         #expect(stage.offsetDeleteErrors(stage.deleteOffsets()) == [.groupIDNotFound])
         _ = stage.commit(5, group: "simple")
-        #expect(stage.offsetDeleteErrors(stage.deleteOffsets(topic: "no", group: "simple")) == [.none, .unknownTopicOrPartition])
+        #expect(
+            stage.offsetDeleteErrors(stage.deleteOffsets(topic: "no", group: "simple")) == [
+                .none, .unknownTopicOrPartition,
+            ])
         #expect(stage.offsetDeleteErrors(stage.deleteOffsets(group: "simple")) == [.none, .none])
         #expect(stage.fetched(group: "simple") == nil)
         _ = stage.stableGroup(1, protocols: [("range", subscription(["t"]))])

@@ -187,7 +187,8 @@ struct StaticMemberTests {
         #expect(back?.members.count == 2)
     }
 
-    @Test("as a leader before version 9 is told the old leader's name, so that it assigns nothing") func leaderBefore9() {
+    @Test("as a leader before version 9 is told the old leader's name, so that it assigns nothing") func leaderBefore9()
+    {
         let stage = Stage()
         let members = two(stage)
         let back = stage.joined(
