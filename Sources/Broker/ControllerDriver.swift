@@ -1,6 +1,7 @@
 import Bytes
 import ClusterModel
 import Controller
+import CoordinationClient
 import CoordinationProtocol
 import KafkaProtocol
 import Platform
@@ -137,7 +138,7 @@ package final class ControllerDriver {
     private func claim(_ epoch: ControllerEpoch, expecting: Int32) {
         let payload = ControllerSeatPayload(broker: settings.broker, timestampMs: world.clock.wallMs).payload
         tree.multi([
-            .create(Znodes.controller, payload, .ephemeral),
+            .create(Znodes.controller, payload, mode: .ephemeral),
             .set(Znodes.controllerEpoch, [UInt8]("\(epoch)".utf8), version: expecting),
         ]) { [self] result in
             switch result {

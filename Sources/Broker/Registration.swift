@@ -1,5 +1,6 @@
 import Bytes
 import ClusterModel
+import CoordinationClient
 import CoordinationProtocol
 import Platform
 
@@ -152,8 +153,8 @@ package final class Registration {
         ).payload
         let operations: [MultiOperation] = [
             // Created and then set, as Kafka does: a set answers with the node's numbers, and czxid is the epoch.
-            .create(path, nil, .ephemeral), .set(path, payload, version: 0),
-            .create(Znodes.twin(settings.broker), [UInt8](world.bootID.utf8), .ephemeral),
+            .create(path, nil, mode: .ephemeral), .set(path, payload, version: 0),
+            .create(Znodes.twin(settings.broker), [UInt8](world.bootID.utf8), mode: .ephemeral),
         ]
         tree.multi(operations) { [self] result in
             guard attempt == self.attempt else { return }

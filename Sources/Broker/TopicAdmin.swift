@@ -1,6 +1,7 @@
 import Bytes
 import ClusterModel
 import Controller
+import CoordinationClient
 import CoordinationProtocol
 import KafkaProtocol
 import Platform

@@ -1,4 +1,4 @@
-import ClusterModel
+import CoordinationClient
 import CoordinationProtocol
 
 /// The coordination service as the broker's roles use it: everything written goes through a multi, so that what must hold
@@ -37,17 +37,8 @@ package struct MultiFailure: Error, Equatable, Sendable {
 }
 
 extension MultiOperation {
-    static func create(_ path: String, _ data: [UInt8]?, _ mode: CreateMode = .persistent) -> MultiOperation {
-        .create(CreateRequest(path: path, data: data, mode: mode))
-    }
     static func set(_ path: String, _ data: [UInt8]?, version: Int32) -> MultiOperation {
-        .setData(SetDataRequest(path: path, data: data, version: version))
-    }
-    static func check(_ path: String, version: Int32) -> MultiOperation {
-        .check(CheckVersionRequest(path: path, version: version))
-    }
-    static func delete(_ path: String, version: Int32 = -1) -> MultiOperation {
-        .delete(DeleteRequest(path: path, version: version))
+        .setData(path, data, version: version)
     }
 }
 
@@ -149,6 +140,30 @@ private final class Gathering<T> {
                 self.then = nil
                 then(.success(values.compactMap { $0 }))
             }
+        }
+    }
+}
+
+/// The tree through a session with the coordination service.
+package final class ClientTree: Tree {
+    private let client: CoordinationClient
+    package init(_ client: CoordinationClient) { self.client = client }
+    package var sessionID: Int64 { client.isOver ? 0 : client.sessionID }
+
+    package func getData(_ path: String, watch: (() -> Void)?, then: @escaping Answer<ReadNode>) {
+        client.getData(path, watch: watch.map { watch in { _ in watch() } }) { result in
+            then(result.map { ReadNode(data: $0.data ?? [], stat: $0.stat) })
+        }
+    }
+    package func exists(_ path: String, watch: (() -> Void)?, then: @escaping Answer<Stat?>) {
+        client.exists(path, watch: watch.map { watch in { _ in watch() } }, then: then)
+    }
+    package func getChildren(_ path: String, watch: (() -> Void)?, then: @escaping Answer<[String]>) {
+        client.getChildren(path, watch: watch.map { watch in { _ in watch() } }) { then($0.map(\.children)) }
+    }
+    package func multi(_ operations: [MultiOperation], then: @escaping (Result<[MultiResult], MultiFailure>) -> Void) {
+        client.multi(operations) { result in
+            then(result.mapError { MultiFailure(index: $0.index, error: $0.error) })
         }
     }
 }
