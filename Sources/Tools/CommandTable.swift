@@ -17,6 +17,8 @@ package enum CommandTable {
             Command("kafka-topics", "create, list, describe, alter and delete topics", TopicsCommand.run),
             Command("kafka-get-offsets", "the offsets at which partitions begin or end", GetOffsetsCommand.run),
             Command("kafka-broker-api-versions", "which APIs each broker speaks", BrokerApiVersionsCommand.run),
+            Command("zookeeper-shell", "the coordinator's tree by hand", ZookeeperShellCommand.run),
+            Command("zkCli", "the same under ZooKeeper's own name", ZookeeperShellCommand.runWithOptions),
         ]
     }
 
