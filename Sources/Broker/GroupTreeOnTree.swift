@@ -74,7 +74,7 @@ extension TreeOperation {
     fileprivate var onTheWire: MultiOperation {
         switch self {
         case .check(let path, let version): .check(path, version: version)
-        case .create(let path, let data, let ephemeral): .create(path, data, ephemeral ? .ephemeral : .persistent)
+        case .create(let path, let data, let ephemeral): .create(path, data, mode: ephemeral ? .ephemeral : .persistent)
         case .set(let path, let data): .set(path, data, version: -1)
         case .delete(let path): .delete(path)
         }
