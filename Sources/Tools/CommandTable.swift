@@ -15,6 +15,7 @@ package enum CommandTable {
     package static func all() -> [Command] {
         [
             Command("kafka-topics", "create, list, describe, alter and delete topics", TopicsCommand.run),
+            Command("kafka-console-producer", "every line becomes a message", ConsoleProducerCommand.run),
             Command("kafka-get-offsets", "the offsets at which partitions begin or end", GetOffsetsCommand.run),
             Command("kafka-broker-api-versions", "which APIs each broker speaks", BrokerApiVersionsCommand.run),
             Command("zookeeper-shell", "the coordinator's tree by hand", ZookeeperShellCommand.run),
