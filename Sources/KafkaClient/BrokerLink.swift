@@ -229,13 +229,14 @@ package final class BrokerLink: ConnectionHandler {
             do throws(WireError) {
                 // A broker that does not know this version says so in the oldest one, and names those it knows.
                 let refused = bytes.count >= 2 && bytes[0] == 0 && bytes[1] == ErrorCode.unsupportedVersion.rawValue
-                let response = try ApiVersionsResponse.decode(bytes, version: refused ? 0 : version)
                 if refused {
-                    let known = response.apiKeys.first { $0.apiKey == ApiKey.apiVersions.rawValue }?.maxVersion ?? 0
                     guard version > 0 else { return .noCommonVersion(address, .apiVersions) }
+                    let told = try? ApiVersionsResponse.decode(bytes, version: 0)
+                    let known = told?.apiKeys.first { $0.apiKey == ApiKey.apiVersions.rawValue }?.maxVersion ?? 0
                     agree(max(0, min(known, version - 1)))
                     return nil
                 }
+                let response = try ApiVersionsResponse.decode(bytes, version: version)
                 guard response.errorCode == .none else {
                     return .notBroker(address, "\(response.errorCode)")
                 }

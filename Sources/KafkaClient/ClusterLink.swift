@@ -213,7 +213,8 @@ package final class ClusterLink {
     ) {
         var request = MetadataRequest()
         request.topics = topics.map { names in names.map { name in .with { $0.name = name } } }
-        request.allowAutoTopicCreation = allowCreation
+        // Where nothing can be created the question need not be asked; brokers before 0.11 do not know it.
+        request.allowAutoTopicCreation = allowCreation || (topics?.isEmpty ?? true)
         attempt(.anyBroker, request, .max, { _ in nil }) { [self] result, _ in
             if case .success(let response) = result { learn(response) }
             then(result)
@@ -229,7 +230,8 @@ package final class ClusterLink {
     ) {
         var request = MetadataRequest()
         request.topics = topics.map { names in names.map { name in .with { $0.name = name } } }
-        request.allowAutoTopicCreation = allowCreation
+        // Where nothing can be created the question need not be asked; brokers before 0.11 do not know it.
+        request.allowAutoTopicCreation = allowCreation || (topics?.isEmpty ?? true)
         ask(.anyBroker, request, until: deadline, again: again) { [self] result in
             if case .success(let response) = result { learn(response) }
             then(result)
