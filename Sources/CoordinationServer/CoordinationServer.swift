@@ -87,7 +87,16 @@ package final class CoordinationServer {
         let directory = config.dataDir + "/version-2"
         let logDirectory = config.dataLogDir + "/version-2"
         for path in [directory, logDirectory] {
-            do throws(DiskError) { try disk.createDirectory(path) } catch {
+            do throws(DiskError) {
+                try disk.createDirectory(path)
+                // A log is worth nothing when the power takes the directory it lies in. Those further up may be others'.
+                var parent = parentDirectory(of: path)
+                try disk.syncDirectory(parent)
+                while parent != "/", parent != "." {
+                    parent = parentDirectory(of: parent)
+                    try? disk.syncDirectory(parent)
+                }
+            } catch {
                 throw StartProblem("\(path) cannot be made: \(error.reason). Check dataDir, its owner and permissions.")
             }
         }
