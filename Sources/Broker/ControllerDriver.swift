@@ -17,8 +17,8 @@ package final class ControllerDriver {
         /// Nil while the tree is still being read.
         var core: ControllerCore?
         var registrations: [BrokerID: BrokerRegistration] = [:]
-        var watchedBrokers: Set<BrokerID> = []
-        var watchedTopics: Set<String> = []
+        /// Paths with a watch of ours that has not fired: each has one, however often it is read.
+        var armed: Set<String> = []
         var strangers: Set<BrokerID> = []
         var readingBrokers = false
         var brokersStale = false
@@ -44,6 +44,8 @@ package final class ControllerDriver {
     private let channels: ControllerChannels
     private let journal: Journal
     private var seat: ControllerSeat
+    /// The session in which a watch on the seat stands.
+    private var seatWatchedIn: Int64 = 0
     private var term: Term?
     private var waiters: [UInt64: Waiter] = [:]
     private var nextNumber: UInt64 = 1
@@ -96,15 +98,22 @@ package final class ControllerDriver {
 
     private func readSeat() {
         let session = tree.sessionID
-        let watch: () -> Void = { [weak self] in
-            guard let self, self.tree.sessionID == session else { return }
-            self.perform(self.seat.seatChanged())
+        var watch: (() -> Void)?
+        if seatWatchedIn != session {
+            seatWatchedIn = session
+            watch = { [weak self] in
+                guard let self, self.tree.sessionID == session else { return }
+                self.seatWatchedIn = 0
+                self.perform(self.seat.seatChanged())
+            }
         }
         // `exists` waits for the seat's creation as well as for its end.
         tree.stat(Znodes.controller, watch: watch) { [self] result in
             guard tree.sessionID == session else { return }
             switch result {
-            case .failure(let error): failed(error, "read \(Znodes.controller)") { [weak self] in self?.readSeat() }
+            case .failure(let error):
+                if watch != nil { seatWatchedIn = 0 }
+                failed(error, "read \(Znodes.controller)") { [weak self] in self?.readSeat() }
             case .success(nil): perform(seat.seatRead(holder: nil, mine: false))
             case .success(let stat?):
                 tree.readIfThere(Znodes.controller) { [self] result in
@@ -201,6 +210,16 @@ package final class ControllerDriver {
 
     private func isCurrent(_ term: Term) -> Bool { self.term === term }
 
+    /// A watch for `path`, unless one stands already.
+    private func watch(_ path: String, _ term: Term, _ fired: @escaping (ControllerDriver) -> Void) -> (() -> Void)? {
+        guard term.armed.insert(path).inserted else { return nil }
+        return { [weak self] in
+            term.armed.remove(path)
+            guard let self, self.isCurrent(term) else { return }
+            fired(self)
+        }
+    }
+
     /// Everything a new controller must know, read with watches before anything is decided.
     private func readTree(_ term: Term) {
         var contents = ControllerCore.TreeContents()
@@ -212,9 +231,12 @@ package final class ControllerDriver {
             guard isCurrent(term) else { return }
             guard case .success(let brokers) = result else { return failed(result.error, "read the brokers", again: again) }
             contents.brokers = brokers
-            tree.children(Znodes.brokerTopics, watch: { [weak self] in self?.topicsChanged(term) }) { [self] result in
+            tree.children(Znodes.brokerTopics, watch: watch(Znodes.brokerTopics, term) { $0.topicsChanged(term) }) { [self] result in
                 guard isCurrent(term) else { return }
-                guard case .success(let names) = result else { return failed(result.error, "read the topics", again: again) }
+                guard case .success(let names) = result else {
+                    term.armed.remove(Znodes.brokerTopics)
+                    return failed(result.error, "read the topics", again: again)
+                }
                 tree.readAll(names, read: { [self] name, then in readTopic(name, term, then: then) }) { [self] result in
                     guard isCurrent(term) else { return }
                     guard case .success(let topics) = result else {
@@ -244,9 +266,12 @@ package final class ControllerDriver {
             for (partition, state) in zip(partitions, states) {
                 if let node = state.value, let read = readState(node, of: partition) { contents.states[partition] = read }
             }
-            tree.children(Znodes.deleteTopics, watch: { [weak self] in self?.deletionsChanged(term) }) { [self] result in
+            tree.children(Znodes.deleteTopics, watch: watch(Znodes.deleteTopics, term) { $0.deletionsChanged(term) }) { [self] result in
                 guard isCurrent(term) else { return }
-                guard case .success(let names) = result else { return failed(result.error, "read the deletions", again: again) }
+                guard case .success(let names) = result else {
+                    term.armed.remove(Znodes.deleteTopics)
+                    return failed(result.error, "read the deletions", again: again)
+                }
                 contents.deletions = names
                 var core = ControllerCore(epoch: term.epoch, settings: settings.core)
                 let effects = core.elected(contents)
@@ -296,8 +321,11 @@ package final class ControllerDriver {
             term.readingBrokers = false
             then(result)
         }
-        tree.children(Znodes.brokerIDs, watch: { [weak self] in self?.brokersChanged(term) }) { [self] result in
-            guard case .success(let names) = result else { return done(.failure(result.error)) }
+        tree.children(Znodes.brokerIDs, watch: watch(Znodes.brokerIDs, term) { $0.brokersChanged(term) }) { [self] result in
+            guard case .success(let names) = result else {
+                term.armed.remove(Znodes.brokerIDs)
+                return done(.failure(result.error))
+            }
             let ids = names.filter { Int32($0) != nil }
             tree.readAll(ids, read: { [self] name, then in readBroker(name, term, then: then) }) { [self] result in
                 guard case .success(let found) = result else { return done(.failure(result.error)) }
@@ -322,20 +350,14 @@ package final class ControllerDriver {
     private func readBroker(_ name: String, _ term: Term, then: @escaping (Result<FoundBroker?, CoordinationError>) -> Void) {
         guard let number = Int32(name) else { return then(.success(nil)) }
         let id = BrokerID(number)
-        var watch: (() -> Void)?
-        if term.watchedBrokers.insert(id).inserted {
-            watch = { [weak self] in
-                term.watchedBrokers.remove(id)
-                self?.brokersChanged(term)
-            }
-        }
-        tree.readIfThere(Znodes.broker(id), watch: watch) { [self] result in
+        let path = Znodes.broker(id)
+        tree.readIfThere(path, watch: watch(path, term) { $0.brokersChanged(term) }) { [self] result in
             guard case .success(let node) = result else {
-                term.watchedBrokers.remove(id)
+                term.armed.remove(path)
                 return then(.failure(result.error))
             }
             guard let node, let registration = try? BrokerRegistration(payload: node.data) else {
-                term.watchedBrokers.remove(id)
+                term.armed.remove(path)
                 return then(.success(nil))
             }
             tree.stat(Znodes.twin(id)) { [self] result in
@@ -356,9 +378,10 @@ package final class ControllerDriver {
 
     private func topicsChanged(_ term: Term) {
         guard isCurrent(term), term.core != nil else { return }
-        tree.children(Znodes.brokerTopics, watch: { [weak self] in self?.topicsChanged(term) }) { [self] result in
+        tree.children(Znodes.brokerTopics, watch: watch(Znodes.brokerTopics, term) { $0.topicsChanged(term) }) { [self] result in
             guard isCurrent(term) else { return }
             guard case .success(let names) = result else {
+                term.armed.remove(Znodes.brokerTopics)
                 return failed(result.error, "read the topics") { [weak self] in self?.topicsChanged(term) }
             }
             happened(term) { $0.topicsSeen(names) }
@@ -367,9 +390,10 @@ package final class ControllerDriver {
 
     private func deletionsChanged(_ term: Term) {
         guard isCurrent(term), term.core != nil else { return }
-        tree.children(Znodes.deleteTopics, watch: { [weak self] in self?.deletionsChanged(term) }) { [self] result in
+        tree.children(Znodes.deleteTopics, watch: watch(Znodes.deleteTopics, term) { $0.deletionsChanged(term) }) { [self] result in
             guard isCurrent(term) else { return }
             guard case .success(let names) = result else {
+                term.armed.remove(Znodes.deleteTopics)
                 return failed(result.error, "read the deletions") { [weak self] in self?.deletionsChanged(term) }
             }
             happened(term) { $0.deletionsSeen(names) }
@@ -382,21 +406,14 @@ package final class ControllerDriver {
     }
 
     private func readTopic(_ name: String, _ term: Term, then: @escaping (Result<FoundTopic?, CoordinationError>) -> Void) {
-        var watch: (() -> Void)?
-        if term.watchedTopics.insert(name).inserted {
-            watch = { [weak self] in
-                term.watchedTopics.remove(name)
-                guard let self, self.isCurrent(term) else { return }
-                self.topicChanged(name, term)
-            }
-        }
-        tree.readIfThere(Znodes.topic(name), watch: watch) { [self] result in
+        let path = Znodes.topic(name)
+        tree.readIfThere(path, watch: watch(path, term) { $0.topicChanged(name, term) }) { [self] result in
             guard case .success(let node) = result else {
-                term.watchedTopics.remove(name)
+                term.armed.remove(path)
                 return then(.failure(result.error))
             }
             guard let node, let assignment = try? TopicAssignment(payload: node.data) else {
-                term.watchedTopics.remove(name)
+                term.armed.remove(path)
                 return then(.success(nil))
             }
             let contents = TopicContents(
@@ -638,7 +655,6 @@ package final class ControllerDriver {
             fenced(operations, term) { [weak self] failure in
                 guard let self else { return }
                 if let failure { return self.failed(failure.error, "remove topic \(name)", again: again) }
-                term.watchedTopics.remove(name)
                 self.happened(term) { $0.topicRemoved(name) }
                 // It may have been made again while its watch was ours.
                 self.topicsChanged(term)
