@@ -3,9 +3,6 @@ import CommitLog
 import Platform
 
 /// One broker, assembled: what every handler and driver reaches for. It decides nothing.
-///
-/// Names the parts are found under, each declared here by who builds it: `controller: ControllerDriver?`,
-/// `topicAdmin: TopicAdmin?`, `registration: Registration?`.
 package final class BrokerNode {
     package let world: any World
     package let config: BrokerConfig
@@ -13,12 +10,18 @@ package final class BrokerNode {
     package let metadata = MetadataCache()
     package let waiting: WaitingRoom
     package let partitions: PartitionDirectory
+    package let fetchSessions: FetchSessions
     /// The czxid of the registration; ``BrokerEpoch/none`` while not registered.
     package var epoch = BrokerEpoch.none
-    /// This broker's part in coordinating groups; there before the first request is served.
-    package var groups: GroupDriver?
     /// `/cluster/id`
     package var clusterID = ""
+    // Assembled when there is a coordinator to speak with, and before the first request is served.
+    package var topicSettings: TopicSettings?
+    package var controller: ControllerDriver?
+    package var topicAdmin: TopicAdmin?
+    package var registration: Registration?
+    package var producerIDs: ProducerIDs?
+    package var groups: GroupDriver?
     /// A clean stop has begun.
     package var isStopping = false
 
@@ -27,6 +30,8 @@ package final class BrokerNode {
         self.config = config
         self.id = id
         waiting = WaitingRoom(timers: world.timers, clock: world.clock)
+        fetchSessions = FetchSessions(
+            slots: config[BrokerKeys.fetchSessionSlots], clock: world.clock, random: { world.random() })
         let metadata = metadata
         partitions = PartitionDirectory(
             me: id, world: world, waiting: waiting, lagMax: config.replicaLagMax, mayJoin: { metadata.isAlive($0) })

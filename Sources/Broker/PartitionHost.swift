@@ -293,11 +293,25 @@ package final class PartitionHost {
             region: region, highWatermark: highWatermark, lastStable: lastStable, logStart: log.logStartOffset, divergence: nil)
     }
 
-    /// How many bytes a reader at `offset` would find at most; a cheap bound for `fetch.min.bytes`, exact when it matters little.
-    package func end(for reader: Reader) -> Offset {
+    /// How many bytes a reader at `offset` would get now; for those who wait.
+    /// - Parameter enough: no need to look further than this.
+    package func available(
+        from offset: Offset, maxBytes: Int, enough: Int, as reader: Reader, currentEpoch: LeaderEpoch
+    ) throws(PartitionError) -> Int {
+        var leaderOnly = true
+        if case .debugger = reader { leaderOnly = false }
+        try admit(currentEpoch: currentEpoch, leaderOnly: leaderOnly)
+        let bound: Offset
         switch reader {
-        case .consumer(let committed): committed ? lastStable : highWatermark
-        case .follower, .debugger: log.logEndOffset
+        case .consumer(let committed): bound = committed ? lastStable : highWatermark
+        case .follower, .debugger: bound = log.logEndOffset
+        }
+        guard offset < bound else { return 0 }
+        if enough <= 1 { return 1 }
+        do throws(ReadError) {
+            return try log.read(from: offset, maxBytes: maxBytes, below: bound, atLeastOneBatch: true).length
+        } catch {
+            throw .read(error)
         }
     }
 

@@ -1,0 +1,160 @@
+import Bytes
+import ClusterModel
+import KafkaProtocol
+import Platform
+
+// What the controller tells this broker, whether over a connection or from inside this process: epochs first, then each partition.
+extension BrokerNode {
+    /// A request meant for an earlier life of this broker.
+    private func isForAnotherLife(_ brokerEpoch: Int64) -> Bool {
+        brokerEpoch >= 0 && brokerEpoch < epoch.raw
+    }
+
+    /// API 4. Settings of topics that are new here are read from the tree first.
+    package func leaderAndIsr(_ request: LeaderAndIsrRequest, then: @escaping (LeaderAndIsrResponse) -> Void) {
+        var response = LeaderAndIsrResponse()
+        if isForAnotherLife(request.brokerEpoch) {
+            response.errorCode = .staleBrokerEpoch
+            return then(response)
+        }
+        guard partitions.hear(ControllerEpoch(request.controllerEpoch)) else {
+            response.errorCode = .staleControllerEpoch
+            return then(response)
+        }
+        // Before version 5 without topic ids, before version 2 not even grouped.
+        var orders: [PartitionDirectory.Order] = request.ungroupedPartitionStates.map {
+            PartitionDirectory.Order($0, topic: $0.topicName, id: .zero)
+        }
+        for topic in request.topicStates {
+            orders += topic.partitionStates.map {
+                PartitionDirectory.Order($0, topic: topic.topicName, id: topic.topicID)
+            }
+        }
+        var unknown: [String] = []
+        for order in orders {
+            let topic = order.partition.topic
+            if partitions.hosts(of: topic).isEmpty, unknown.last != topic, !unknown.contains(topic) { unknown.append(topic) }
+        }
+        guard let topicSettings, !unknown.isEmpty else {
+            apply(orders, to: &response)
+            return then(response)
+        }
+        topicSettings.refresh(unknown) { [self] in
+            apply(orders, to: &response)
+            then(response)
+        }
+    }
+
+    private func apply(_ orders: [PartitionDirectory.Order], to response: inout LeaderAndIsrResponse) {
+        for order in orders {
+            var answer = LeaderAndIsrResponse.LeaderAndIsrPartitionError()
+            answer.partitionIndex = order.partition.partition
+            do throws(PartitionDirectory.Refusal) {
+                try partitions.apply(order)
+            } catch {
+                answer.errorCode = ErrorCode(rawValue: error.rawValue)
+            }
+            guard !order.topicID.isZero else {
+                answer.topicName = order.partition.topic
+                response.partitionErrors.append(answer)
+                continue
+            }
+            if response.topics.last?.topicID == order.topicID {
+                response.topics[response.topics.count - 1].partitionErrors.append(answer)
+            } else {
+                response.topics.append(
+                    .with {
+                        $0.topicID = order.topicID
+                        $0.partitionErrors = [answer]
+                    })
+            }
+        }
+    }
+
+    /// API 5.
+    package func stopReplica(_ request: StopReplicaRequest, then: @escaping (StopReplicaResponse) -> Void) {
+        var response = StopReplicaResponse()
+        if isForAnotherLife(request.brokerEpoch) {
+            response.errorCode = .staleBrokerEpoch
+            return then(response)
+        }
+        guard partitions.hear(ControllerEpoch(request.controllerEpoch)) else {
+            response.errorCode = .staleControllerEpoch
+            return then(response)
+        }
+        func stop(_ topic: String, _ partition: Int32, _ epoch: Int32, _ delete: Bool) {
+            let code = partitions.stop(TopicPartition(topic, partition), epoch: LeaderEpoch(epoch), delete: delete)
+            response.partitionErrors.append(
+                .with {
+                    $0.topicName = topic
+                    $0.partitionIndex = partition
+                    $0.errorCode = ErrorCode(rawValue: code)
+                })
+        }
+        for partition in request.ungroupedPartitions {
+            stop(partition.topicName, partition.partitionIndex, -1, request.deletePartitions)
+        }
+        for topic in request.topics {
+            for partition in topic.partitionIndexes { stop(topic.name, partition, -1, request.deletePartitions) }
+        }
+        for topic in request.topicStates {
+            for partition in topic.partitionStates {
+                stop(topic.topicName, partition.partitionIndex, partition.leaderEpoch, partition.deletePartition)
+            }
+        }
+        then(response)
+    }
+
+    /// API 6.
+    package func updateMetadata(_ request: UpdateMetadataRequest, then: @escaping (UpdateMetadataResponse) -> Void) {
+        var response = UpdateMetadataResponse()
+        if isForAnotherLife(request.brokerEpoch) {
+            response.errorCode = .staleBrokerEpoch
+            return then(response)
+        }
+        guard partitions.hear(ControllerEpoch(request.controllerEpoch)) else {
+            response.errorCode = .staleControllerEpoch
+            return then(response)
+        }
+        let brokers = request.liveBrokers.map { broker in
+            MetadataCache.Broker(
+                id: BrokerID(broker.id), rack: broker.rack.flatMap { $0.isEmpty ? nil : $0 },
+                addresses: broker.endpoints.isEmpty
+                    ? [MetadataCache.Address(listener: "PLAINTEXT", host: broker.v0Host, port: broker.v0Port)]
+                    : broker.endpoints.map {
+                        MetadataCache.Address(
+                            listener: $0.listener.isEmpty ? "PLAINTEXT" : $0.listener, securityProtocol: $0.securityProtocol,
+                            host: $0.host, port: $0.port)
+                    })
+        }
+        var topics: [(name: String, id: UUID128, partitions: [MetadataCache.Partition])] = []
+        for partition in request.ungroupedPartitionStates {
+            topics.append((partition.topicName, .zero, [MetadataCache.Partition(partition)]))
+        }
+        for topic in request.topicStates {
+            topics.append((topic.topicName, topic.topicID, topic.partitionStates.map(MetadataCache.Partition.init)))
+        }
+        metadata.apply(controller: BrokerID(request.controllerID), brokers: brokers, topics: topics)
+        then(response)
+    }
+}
+
+extension PartitionDirectory.Order {
+    fileprivate init(_ state: LeaderAndIsrRequest.LeaderAndIsrPartitionState, topic: String, id: UUID128) {
+        self.init(
+            partition: TopicPartition(topic, state.partitionIndex), topicID: id, leader: BrokerID(state.leader),
+            leaderEpoch: LeaderEpoch(state.leaderEpoch), partitionEpoch: PartitionEpoch(state.partitionEpoch),
+            replicas: state.replicas.map { BrokerID($0) }, inSync: state.isr.map { BrokerID($0) }, isNew: state.isNew)
+    }
+}
+
+extension MetadataCache.Partition {
+    fileprivate init(_ state: UpdateMetadataRequest.UpdateMetadataPartitionState) {
+        self.init(
+            index: state.partitionIndex, leader: BrokerID(state.leader), leaderEpoch: LeaderEpoch(state.leaderEpoch),
+            replicas: state.replicas.map { BrokerID($0) }, inSync: state.isr.map { BrokerID($0) })
+        controllerEpoch = ControllerEpoch(state.controllerEpoch)
+        partitionEpoch = PartitionEpoch(state.zkVersion)
+        offline = state.offlineReplicas.map { BrokerID($0) }
+    }
+}

@@ -1,0 +1,79 @@
+import ClusterModel
+import CommitLog
+
+/// What ListOffsets found.
+package struct FoundOffset: Equatable {
+    package var timestamp: Int64
+    package var offset: Offset
+    package var leaderEpoch: LeaderEpoch
+
+    fileprivate init(_ found: TimestampOffset) {
+        self.init(timestamp: found.timestamp, offset: found.offset, leaderEpoch: found.leaderEpoch)
+    }
+    fileprivate init(timestamp: Int64 = -1, offset: Offset, leaderEpoch: LeaderEpoch) {
+        self.timestamp = timestamp
+        self.offset = offset
+        self.leaderEpoch = leaderEpoch
+    }
+}
+
+extension PartitionHost {
+    /// How far a ListOffsets sees.
+    package enum Sight: Equatable, Sendable {
+        case consumer
+        /// A `read_committed` consumer.
+        case committed
+        case everything
+    }
+
+    private func end(_ sight: Sight) -> Offset {
+        switch sight {
+        case .consumer: highWatermark
+        case .committed: lastStable
+        case .everything: log.logEndOffset
+        }
+    }
+
+    /// ListOffsets 1 and later.
+    /// - Parameter timestamp: a time, or -1 latest, -2 and -4 earliest, -3 the record with the largest timestamp, -5 the end of
+    ///   the remote log, of which there is none.
+    /// - Returns: nil when no record is that young.
+    package func offset(at timestamp: Int64, _ sight: Sight) throws(PartitionError) -> FoundOffset? {
+        let end = end(sight)
+        // Just elected: what was committed under the last leader is not all known yet (KIP-207).
+        let isSettling = sight != .everything && role == .leader && leader.highWatermark < leader.epochStart
+        if timestamp == -1, isSettling { throw .offsetNotAvailable }
+        do throws(ReadError) {
+            switch timestamp {
+            case -1:
+                return FoundOffset(offset: end, leaderEpoch: leaderEpoch)
+            case -2, -4:
+                let start = log.logStartOffset
+                return FoundOffset(offset: start, leaderEpoch: log.epoch(ofOffset: start) ?? .none)
+            case -3:
+                guard let found = try log.offsetOfMaxTimestamp(), found.offset < end else { return nil }
+                return FoundOffset(found)
+            case -5: return nil
+            default:
+                if let found = try log.offset(forTimestamp: timestamp, below: end) { return FoundOffset(found) }
+            }
+        } catch {
+            throw .read(error)
+        }
+        if isSettling { throw .offsetNotAvailable }
+        return nil
+    }
+
+    /// ListOffsets 0: where segments begin, the newest first. Only the ends are told here, which is all its users need.
+    package func oldOffsets(before timestamp: Int64, atMost count: Int, _ sight: Sight) throws(PartitionError) -> [Offset] {
+        guard count > 0 else { return [] }
+        let (start, end) = (log.logStartOffset, end(sight))
+        switch timestamp {
+        case -2: return [start]
+        case -1: return Array((end > start ? [end, start] : [end]).prefix(count))
+        default:
+            guard let found = try offset(at: timestamp, sight) else { return [start] }
+            return [found.offset]
+        }
+    }
+}

@@ -1,0 +1,230 @@
+import Broker
+import Bytes
+import ClusterModel
+import KafkaProtocol
+import Platform
+
+extension RequestRouter {
+    typealias FetchAnswer = (FetchResponse, [FileRegion]) -> Void
+
+    /// Records from where they lie: the response's frame is written around file regions, which go out with sendfile. Waits in
+    /// the waiting room until there is enough, or something to tell.
+    func fetch(_ request: FetchRequest, _ context: RequestContext, then: @escaping FetchAnswer) {
+        let metadata = node.metadata
+        let plan = node.fetchSessions.plan(request, version: context.version) { metadata.name(ofTopic: $0) }
+        switch plan {
+        case .refused(let code):
+            var response = FetchResponse()
+            response.errorCode = code
+            then(response, [])
+        case .full(let wanted, _):
+            FetchJob(request, wanted, plan, self, context, then).begin()
+        case .incremental(let session):
+            FetchJob(request, session.partitions, plan, self, context, then).begin()
+        }
+    }
+}
+
+/// One Fetch from its first look to its reply.
+private final class FetchJob {
+    private let wanted: [WantedPartition]
+    private let plan: FetchSessions.Plan
+    private let router: RequestRouter
+    private let context: RequestContext
+    private let then: RequestRouter.FetchAnswer
+    private let replica: BrokerID
+    private let replicaEpoch: BrokerEpoch
+    private let isCommitted: Bool
+    private let maxWait: Duration
+    private let minBytes: Int
+    private let maxBytes: Int
+
+    private var data: [FetchResponse.PartitionData] = []
+    private var regions: [FileRegion?] = []
+    private var bytes = 0
+    /// An error, a divergence: nothing to wait for.
+    private var isUrgent = false
+
+    init(
+        _ request: FetchRequest, _ wanted: [WantedPartition], _ plan: FetchSessions.Plan, _ router: RequestRouter,
+        _ context: RequestContext, _ then: @escaping RequestRouter.FetchAnswer
+    ) {
+        self.wanted = wanted
+        self.plan = plan
+        self.router = router
+        self.context = context
+        self.then = then
+        replica = BrokerID(context.version >= 15 ? request.replicaState.replicaID : request.replicaID)
+        replicaEpoch = BrokerEpoch(request.replicaState.replicaEpoch)
+        isCommitted = request.isolationLevel == 1
+        maxWait = .milliseconds(Int(max(0, request.maxWaitMs)))
+        minBytes = Int(max(0, request.minBytes))
+        maxBytes = min(Int(max(0, request.maxBytes)), router.node.config[BrokerKeys.fetchMaxBytes])
+    }
+
+    func begin() {
+        look()
+        if isUrgent || bytes >= minBytes || maxWait <= .zero || wanted.isEmpty { return answer() }
+        let deadline = router.node.world.clock.now + maxWait
+        park(until: deadline)
+    }
+
+    private func park(until deadline: Instant) {
+        let places = wanted.compactMap { host($0)?.place }
+        let visitor = router.node.waiting.park(
+            at: places, until: deadline, reason: replica.raw >= 0 ? "follower's fetch" : "fetch",
+            isOver: { self.isEnough() },
+            then: { _ in
+                self.look()
+                self.answer()
+            })
+        context.connection?.visitor = visitor
+    }
+
+    private func host(_ wanted: WantedPartition) -> PartitionHost? {
+        guard let topic = wanted.topic else { return nil }
+        return router.node.partitions.host(topic, wanted.partition)
+    }
+
+    private func reader(_ wanted: WantedPartition) -> PartitionHost.Reader {
+        if replica.raw >= 0 { return .follower(replica, epoch: replicaEpoch, logStart: max(0, wanted.logStart)) }
+        return replica.raw == -2 ? .debugger : .consumer(committed: isCommitted)
+    }
+
+    // MARK: Looking
+
+    /// Goes over all partitions in their order and collects what there is within the limits.
+    private func look() {
+        data.removeAll(keepingCapacity: true)
+        regions.removeAll(keepingCapacity: true)
+        data.reserveCapacity(wanted.count)
+        regions.reserveCapacity(wanted.count)
+        bytes = 0
+        isUrgent = false
+        var left = maxBytes
+        for wanted in wanted {
+            var answer = FetchResponse.PartitionData()
+            answer.partitionIndex = wanted.partition
+            answer.abortedTransactions = nil
+            var region: FileRegion?
+            do throws(PartitionError) {
+                guard let host = host(wanted) else { throw .notLeaderOrFollower }
+                guard wanted.topicID.isZero || host.topicID.isZero || wanted.topicID == host.topicID else {
+                    refuse(wanted, &answer, .inconsistentTopicID)
+                    data.append(answer)
+                    regions.append(nil)
+                    continue
+                }
+                let reading = try host.read(
+                    from: wanted.offset, maxBytes: min(Int(max(0, wanted.maxBytes)), left), atLeastOneBatch: bytes == 0,
+                    as: reader(wanted), currentEpoch: wanted.leaderEpoch, lastFetchedEpoch: wanted.lastFetchedEpoch)
+                answer.highWatermark = reading.highWatermark
+                answer.lastStableOffset = reading.lastStable
+                answer.logStartOffset = reading.logStart
+                if isCommitted { answer.abortedTransactions = [] }
+                if let divergence = reading.divergence {
+                    answer.divergingEpoch.epoch = divergence.epoch.raw
+                    answer.divergingEpoch.endOffset = divergence.end
+                    isUrgent = true
+                }
+                region = reading.region
+                bytes += reading.length
+                left = max(0, left - reading.length)
+            } catch {
+                refuse(wanted, &answer, code(of: error, wanted))
+            }
+            answer.records = .elsewhere(length: region?.length ?? 0)
+            data.append(answer)
+            regions.append(region)
+        }
+    }
+
+    private func code(of error: PartitionError, _ wanted: WantedPartition) -> ErrorCode {
+        if error == .notLeaderOrFollower, host(wanted) == nil {
+            guard let topic = wanted.topic else { return .unknownTopicID }
+            return router.absence(of: topic, wanted.partition)
+        }
+        let code = ErrorCode(rawValue: error.wireCode)
+        return code == .kafkaStorageError && context.version <= 5 ? .notLeaderOrFollower : code
+    }
+
+    private func refuse(_ wanted: WantedPartition, _ answer: inout FetchResponse.PartitionData, _ code: ErrorCode) {
+        answer.errorCode = code
+        answer.highWatermark = -1
+        answer.records = .elsewhere(length: 0)
+        isUrgent = true
+        guard context.version >= 16, code == .notLeaderOrFollower || code == .fencedLeaderEpoch,
+            let topic = wanted.topic, let known = router.node.metadata.topic(topic)?.partition(wanted.partition)
+        else { return }
+        answer.currentLeader.leaderID = known.leader.raw
+        answer.currentLeader.leaderEpoch = known.leaderEpoch.raw
+    }
+
+    /// Whether waiting is over: enough bytes, an error, another epoch. Reads nothing and changes nothing.
+    private func isEnough() -> Bool {
+        var found = 0
+        for wanted in wanted {
+            guard let host = host(wanted) else { return true }
+            do throws(PartitionError) {
+                found += try host.available(
+                    from: wanted.offset, maxBytes: Int(max(0, wanted.maxBytes)), enough: minBytes, as: reader(wanted),
+                    currentEpoch: wanted.leaderEpoch)
+            } catch {
+                return true
+            }
+            if found >= minBytes { return true }
+        }
+        return false
+    }
+
+    // MARK: Answering
+
+    private func answer() {
+        var response = FetchResponse()
+        var told: [Bool]?
+        switch plan {
+        case .full(_, begins: true):
+            response.sessionID = router.node.fetchSessions.begin(
+                wanted, told: data, isFollower: replica.raw >= 0, usesTopicIDs: context.version >= 13)
+        case .full: break
+        case .incremental(let session):
+            response.sessionID = session.id
+            told = router.node.fetchSessions.news(of: session, data)
+        case .refused: break
+        }
+        var sent: [FileRegion] = []
+        for (index, wanted) in wanted.enumerated() where told?[index] ?? true {
+            if let region = regions[index] { sent.append(region) }
+            let last = response.responses.count - 1
+            // Neighbours of one topic share its entry.
+            if last >= 0, response.responses[last].topicID == wanted.topicID, response.responses[last].topic == wanted.key.name {
+                response.responses[last].partitions.append(data[index])
+            } else {
+                response.responses.append(
+                    .with {
+                        $0.topicID = wanted.topicID
+                        $0.topic = wanted.key.name
+                        $0.partitions = [data[index]]
+                    })
+            }
+        }
+        if context.version >= 16 { tellEndpoints(&response) }
+        then(response, sent)
+    }
+
+    private func tellEndpoints(_ response: inout FetchResponse) {
+        for answer in data where answer.currentLeader.leaderID >= 0 {
+            let leader = answer.currentLeader.leaderID
+            guard !response.nodeEndpoints.contains(where: { $0.nodeID == leader }),
+                let there = router.address(of: BrokerID(leader), for: context)
+            else { continue }
+            response.nodeEndpoints.append(
+                .with {
+                    $0.nodeID = leader
+                    $0.host = there.address.host
+                    $0.port = there.address.port
+                    $0.rack = there.rack
+                })
+        }
+    }
+}
