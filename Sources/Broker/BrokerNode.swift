@@ -22,6 +22,9 @@ package final class BrokerNode {
     package var registration: Registration?
     package var producerIDs: ProducerIDs?
     package var groups: GroupDriver?
+    var housekeeping: Housekeeping?
+    /// The first Metadata has waited for the controller's word, in vain or not.
+    package var hasWaited = false
     /// A clean stop has begun.
     package var isStopping = false
 

@@ -90,7 +90,14 @@ package final class MetadataCache {
     /// Told after each change with the topics that changed (``ConsumerGroups`` and the fetcher care).
     package var changed: (([String]) -> Void)?
 
+    private var awaited: [(id: BrokerID, then: () -> Void)] = []
+
     package init() {}
+
+    /// Calls back once `id` is among the live brokers.
+    package func whenAlive(_ id: BrokerID, then: @escaping () -> Void) {
+        if isAlive(id) { then() } else { awaited.append((id, then)) }
+    }
 
     package func topic(_ name: String) -> Topic? { topics[name] }
     package func topic(id: UUID128) -> Topic? { names[id].flatMap { topics[$0] } }
@@ -139,5 +146,8 @@ package final class MetadataCache {
             }
         }
         changed?(changes.map(\.name))
+        let due = awaited.filter { isAlive($0.id) }
+        awaited.removeAll { isAlive($0.id) }
+        for one in due { one.then() }
     }
 }

@@ -53,6 +53,7 @@ package final class PartitionDirectory {
     package private(set) var directories: [LogDirectory] = []
     /// By topic, then by partition; interned, so that a name is hashed once a request.
     private var topics: [String: [Int32: PartitionHost]] = [:]
+    var journal: Journal { world.journal }
     /// The highest controller epoch heard of.
     package private(set) var controllerEpoch: ControllerEpoch = 0
 

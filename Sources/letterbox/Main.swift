@@ -1,3 +1,4 @@
+import BrokerServer
 import Configuration
 import CoordinationServer
 import Glibc
@@ -26,8 +27,12 @@ struct Main {
                 try CoordinatorProcess(arguments.properties, world: world)
             }
         case "broker":
-            complain("\(first): not in this build")
-            return 1
+            return runServer(
+                first, rest, switches: BrokerProcess.switches,
+                speaker: { properties in "broker " + (properties["broker.id"] ?? "?") }
+            ) { (arguments, world) throws(ServerFailure) in
+                try BrokerProcess(arguments.properties, switches: arguments.switches, world: world)
+            }
         case "--version", "-version", "version":
             tell(version)
             return 0

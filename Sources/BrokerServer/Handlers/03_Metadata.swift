@@ -7,6 +7,13 @@ extension RequestRouter {
     /// The cluster as this broker knows it. Missing topics are made when that is wanted and allowed; the answer is then held
     /// until they have a leader, for half a second at most, so that a client's first try works.
     func metadata(_ request: MetadataRequest, _ context: RequestContext, then: @escaping (MetadataResponse) -> Void) {
+        // Just started: the controller is about to tell. A cluster without brokers would send clients away.
+        guard !node.metadata.brokers.isEmpty || node.hasWaited else {
+            return node.whenKnown(within: .seconds(3)) { [self] in
+                node.hasWaited = true
+                metadata(request, context, then: then)
+            }
+        }
         if context.version < 12, request.topics?.contains(where: { $0.name == nil || !$0.topicID.isZero }) == true {
             var response = frame(request, context)
             response.topics = request.topics?.map { topic in

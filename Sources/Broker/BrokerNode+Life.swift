@@ -1,0 +1,143 @@
+import ClusterModel
+import CommitLog
+import ConsumerGroups
+import Controller
+import CoordinationClient
+import KafkaClient
+import KafkaProtocol
+import Platform
+
+extension BrokerNode {
+    /// Puts the roles together around the session; nothing happens before ``sessionBegan(_:)``.
+    func assemble(tree: CoordinationTree, client: CoordinationClient, endpoints: [Endpoint], sessionFile: String) {
+        let settings = TopicSettings(tree: tree, world: world, defaults: config.topicDefaults)
+        topicSettings = settings
+        partitions.settings = { settings[$0] }
+        settings.changed = { [weak self] topic in self?.partitions.settingsChanged(of: topic) }
+
+        registration = Registration(
+            world: world, tree: tree,
+            settings: Registration.Settings(
+                broker: id, endpoints: endpoints,
+                protocols: config.listeners.map { (listener: $0.binds.listener, protocol: $0.securityProtocol) },
+                rack: config[BrokerKeys.rack], sessionTimeout: config[BrokerKeys.sessionTimeout], sessionFile: sessionFile))
+
+        let channels = ControllerChannels(world: world) { [unowned self] broker in controlLink(to: broker) }
+        let controllerSettings = controllerSettings
+        let controller = ControllerDriver(world: world, tree: tree, settings: controllerSettings, channels: channels)
+        controller.controllerChanged = { [weak self] holder in self?.metadata.setController(holder ?? .none) }
+        self.controller = controller
+        topicAdmin = TopicAdmin(
+            world: world, tree: tree, metadata: metadata, controller: controller, settings: controllerSettings,
+            surroundings: TopicAdmin.Surroundings(
+                configProblem: { TopicKeys.problem($0.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }) },
+                describe: { [defaults = config.topicDefaults] in BrokerNode.describe($0, defaults) }))
+        producerIDs = ProducerIDs(tree: tree, broker: id, journal: world.journal)
+        groups = GroupDriver(
+            world: world, me: id, tree: GroupTreeOnTree(tree, aliveUntil: { client.provenAliveUntil }), facts: metadata,
+            settings: groupSettings)
+        metadata.changed = { [weak self] topics in
+            guard let self else { return }
+            for topic in topics where metadata.topic(topic) == nil { groups?.topicDeleted(topic) }
+            groups?.clusterChanged()
+            topicAdmin?.topicsChanged(topics)
+        }
+    }
+
+    private func controlLink(to broker: BrokerID) -> any ControlLink {
+        if broker == id { return OwnControlLink(self) }
+        let listener = config.interBrokerListener
+        return RemoteControlLink(world: world, clientID: "broker-\(id)") { [weak self] in
+            guard let registration = self?.controller?.registration(of: broker),
+                let endpoint = registration.endpoint(listener) ?? registration.endpoints.first
+            else { return nil }
+            return BrokerAddress(host: endpoint.host, port: Int(endpoint.port))
+        }
+    }
+
+    private var controllerSettings: ControllerSettings {
+        var settings = ControllerSettings(broker: id)
+        settings.interBrokerListener = config.interBrokerListener
+        settings.core.deletesTopics = config[BrokerKeys.deleteTopics]
+        settings.core.uncleanElection = config[BrokerKeys.uncleanElection]
+        settings.core.autoRebalance = config[BrokerKeys.autoRebalance]
+        settings.core.imbalancePercentage = config[BrokerKeys.imbalancePercentage]
+        settings.rebalanceInterval = config[BrokerKeys.imbalanceCheck]
+        settings.defaultPartitions = Int32(clamping: config[BrokerKeys.partitions])
+        settings.defaultReplicationFactor = Int16(clamping: config[BrokerKeys.replicationFactor])
+        return settings
+    }
+
+    private var groupSettings: GroupSettings {
+        var settings = GroupSettings()
+        settings.minSessionTimeout = config[BrokerKeys.groupMinSession]
+        settings.maxSessionTimeout = config[BrokerKeys.groupMaxSession]
+        settings.initialRebalanceDelay = config[BrokerKeys.groupInitialDelay]
+        settings.maxSize = config[BrokerKeys.groupMaxSize]
+        settings.offsetMetadataMaxBytes = config[BrokerKeys.offsetMetadataMax]
+        settings.offsetsRetention = config[BrokerKeys.offsetsRetention]
+        settings.retentionCheckInterval = config[BrokerKeys.offsetsRetentionCheck]
+        settings.commitTimeout = config[BrokerKeys.offsetsCommitTimeout]
+        return settings
+    }
+
+    /// All settings of a topic, as the answer to CreateTopics shows them.
+    private static func describe(
+        _ overrides: [String: String], _ defaults: TopicDefaults
+    ) -> [CreateTopicsResponse.CreatableTopicConfigs] {
+        TopicKeys.all.map { topic in
+            .with {
+                $0.name = topic.key.name
+                $0.value = overrides[topic.key.name] ?? defaults.text(topic.key.name) ?? topic.key.defaultText
+                $0.readOnly = false
+                $0.configSource = overrides[topic.key.name] == nil ? 5 : 1
+                $0.isSensitive = false
+            }
+        }
+    }
+
+    // MARK: A session's life
+
+    /// Registered: a new life with a new epoch.
+    func sessionBegan(_ epoch: BrokerEpoch) {
+        let isLater = self.epoch != .none
+        self.epoch = epoch
+        if isLater { topicSettings?.sessionBegan() }
+        groups?.sessionBegan()
+        controller?.sessionBegan()
+    }
+
+    func sessionEnded() {
+        topicSettings?.sessionEnded()
+        controller?.sessionEnded()
+        groups?.sessionEnded()
+        registration?.sessionEnded()
+    }
+}
+
+/// The controller's way to the broker it lives in: no socket, and never an answer from within the call.
+private final class OwnControlLink: ControlLink {
+    private weak var node: BrokerNode?
+    private var isOpen = true
+
+    init(_ node: BrokerNode) { self.node = node }
+
+    func send(_ request: ControlRequest, then: @escaping (ControlAnswer?) -> Void) {
+        guard let node else { return }
+        node.world.timers.soon { [weak self, weak node] in
+            guard let self, let node, isOpen else { return }
+            switch request {
+            case .leaderAndIsr(let request): node.leaderAndIsr(request) { [weak self] in self?.answer(.leaderAndIsr($0), then) }
+            case .updateMetadata(let request):
+                node.updateMetadata(request) { [weak self] in self?.answer(.updateMetadata($0), then) }
+            case .stopReplica(let request): node.stopReplica(request) { [weak self] in self?.answer(.stopReplica($0), then) }
+            }
+        }
+    }
+
+    private func answer(_ answer: ControlAnswer, _ then: @escaping (ControlAnswer?) -> Void) {
+        if isOpen { then(answer) }
+    }
+
+    func close() { isOpen = false }
+}

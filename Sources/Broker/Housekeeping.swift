@@ -1,0 +1,88 @@
+import ClusterModel
+import CommitLog
+import Platform
+
+/// What a broker does now and then without being asked: checkpoints, flushes, the look at lagging replicas, the removal of
+/// deleted files.
+package final class Housekeeping {
+    private let world: any World
+    private let partitions: PartitionDirectory
+    private let config: BrokerConfig
+    private var isRunning = true
+
+    init(world: any World, partitions: PartitionDirectory, config: BrokerConfig) {
+        self.world = world
+        self.partitions = partitions
+        self.config = config
+        every(config[BrokerKeys.highWatermarkCheckpoint]) { $0.partitions.checkpointHighWatermarks() }
+        every(config[BrokerKeys.recoveryCheckpoint]) { $0.partitions.checkpointLogs() }
+        every(.milliseconds(max(1, config.replicaLagMax.wholeMilliseconds / 2))) { $0.checkLag() }
+        every(.seconds(1)) { $0.flush() }
+        every(.seconds(30)) { $0.tidy() }
+    }
+
+    func stop() { isRunning = false }
+
+    private func every(_ interval: Duration, _ work: @escaping (Housekeeping) -> Void) {
+        guard interval > .zero else { return }
+        world.after(interval) { [weak self] in
+            guard let self, self.isRunning else { return }
+            work(self)
+            self.every(interval, work)
+        }
+    }
+
+    private func checkLag() {
+        for host in partitions.hosts { host.checkLag() }
+    }
+
+    private func flush() {
+        for host in partitions.hosts where host.config.log.flushMs != .max { host.log.flushIfDue() }
+    }
+
+    private func tidy() {
+        let delay = Int64(config[BrokerKeys.deleteDelay])
+        for directory in partitions.directories { directory.removeDeleted(olderThanMs: delay) }
+        for host in partitions.hosts { host.log.expireProducers() }
+    }
+}
+
+extension PartitionDirectory {
+    private func highWatermarks(of directory: LogDirectory) -> [TopicPartition: Offset] {
+        var known: [TopicPartition: Offset] = [:]
+        for host in hosts where host.directory === directory { known[host.partition] = host.highWatermark }
+        return known
+    }
+
+    func checkpointHighWatermarks() {
+        for directory in directories { directory.checkpointHighWatermarks(highWatermarks(of: directory)) }
+    }
+
+    func checkpointLogs() {
+        for directory in directories { directory.checkpointLogs() }
+    }
+
+    /// The clean end: every log synced and closed, the marker written.
+    func close(brokerEpoch: BrokerEpoch, then: @escaping () -> Void) {
+        var left = directories.count
+        guard left > 0 else { return then() }
+        let journal = journal
+        for directory in directories {
+            directory.close(highWatermarks: highWatermarks(of: directory), brokerEpoch: brokerEpoch) { problem in
+                if let problem { journal.error("could not close a log directory", ["reason": problem.description]) }
+                left -= 1
+                if left == 0 { then() }
+            }
+        }
+    }
+}
+
+extension BrokerNode {
+    func beginHousekeeping() {
+        housekeeping = Housekeeping(world: world, partitions: partitions, config: config)
+    }
+    func endHousekeeping() {
+        housekeeping?.stop()
+        housekeeping = nil
+    }
+}
