@@ -162,10 +162,10 @@ extension PartitionLog {
         nextOffset = set.end
         inFlight += 1
         let written: (DiskError?) -> Void = { [self] error in wrote(set, error, then) }
-        if deferred.isEmpty, let file = segment.file {
+        if !isRolling, deferred.isEmpty, let file = segment.file {
             lane.write(bytes, to: file, at: position, then: written)
         } else {
-            deferred.append(DeferredWrite(bytes: [UInt8](bytes), segment: segment, position: position, then: written))
+            deferred.append(.write(bytes: [UInt8](bytes), segment: segment, position: position, then: written))
         }
     }
 
@@ -204,14 +204,15 @@ extension PartitionLog {
         }
     }
 
-    func writeDeferred() {
-        while let first = deferred.first, let file = first.segment.file {
-            deferred.removeFirst()
-            first.bytes.withUnsafeBytes { raw in lane.write(raw, to: file, at: first.position, then: first.then) }
-        }
-    }
-
     // MARK: Rolling
+
+    /// What sealing one segment and making the next takes, as values that the lane's helper may have.
+    struct Roll {
+        var old: Segment
+        var new: Segment
+        var indexes: [(path: String, bytes: [UInt8])]
+        var snapshot: [UInt8]
+    }
 
     private func rollIfNeeded(_ set: AppendSet, bytes: Int) {
         let isDue = active.mustRoll(
@@ -223,43 +224,61 @@ extension PartitionLog {
     /// Seals the last segment and begins a new one. Its file is made by the lane; until then writes wait.
     private func roll(at baseOffset: Offset) {
         let old = active
+        guard baseOffset > old.baseOffset else { return }
         let segment = Segment(baseOffset: baseOffset, directory: directory, nowMs: world.clock.wallMs, disk: disk)
-        guard segment.baseOffset > old.baseOffset else { return }
         old.finishTimes()
         segments.append(segment)
         recent.clear()
-        let indexes = [old.offsetIndex.file, old.timeIndex.file].map { (path: $0.path, bytes: $0.unwritten ?? []) }
-        let snapshot = ProducerSnapshot.bytes(ledger)
-        let snapshotPath = SegmentFiles.path(directory, segment.baseOffset, .snapshot)
-        let path = segment.path
-        let disk = self.disk
+        let roll = Roll(
+            old: old, new: segment,
+            indexes: [old.offsetIndex.file, old.timeIndex.file].map { (path: $0.path, bytes: $0.unwritten ?? []) },
+            snapshot: ProducerSnapshot.bytes(ledger))
         inFlight += 1
+        if isRolling || !deferred.isEmpty { deferred.append(.roll(roll)) } else { perform(roll) }
+        world.journal.debug("rolled a segment", ["partition": partition, "base": baseOffset])
+    }
+
+    private func perform(_ roll: Roll) {
+        isRolling = true
+        let snapshotPath = SegmentFiles.path(directory, roll.new.baseOffset, .snapshot)
+        let path = roll.new.path
+        let disk = self.disk
+        let indexes = roll.indexes
+        let snapshot = roll.snapshot
         lane.perform { () throws(DiskError) -> any File in
             for index in indexes { try disk.write(index.bytes, to: index.path) }
             try disk.write(snapshot, to: snapshotPath)
             return try disk.open(path, .replace)
         } then: { [self] result in
+            isRolling = false
             switch result {
             case .success(let file):
-                segment.file = file
-                old.offsetIndex.file.seal()
-                old.timeIndex.file.seal()
-                writeDeferred()
+                roll.new.file = file
+                roll.old.offsetIndex.file.seal()
+                roll.old.timeIndex.file.seal()
+                goOn()
                 sync { _ in }
             case .failure(let error):
                 fail(error)
-                failDeferred()
+                goOn()
             }
             landed()
         }
-        world.journal.debug("rolled a segment", ["partition": partition, "base": segment.baseOffset])
     }
 
-    private func failDeferred() {
-        let lost = deferred
-        deferred = []
-        for write in lost {
-            write.then(DiskError(operation: "write", path: directory, code: 0, reason: "the log is offline"))
+    /// What waited for a segment's file, up to the next one's.
+    private func goOn() {
+        while !isRolling, !deferred.isEmpty {
+            switch deferred.removeFirst() {
+            case .write(let bytes, let segment, let position, let then):
+                guard offlineReason == nil, let file = segment.file else {
+                    then(DiskError(operation: "write", path: directory, code: 0, reason: "the log is offline"))
+                    continue
+                }
+                bytes.withUnsafeBytes { raw in lane.write(raw, to: file, at: position, then: then) }
+            case .roll(let next):
+                if offlineReason == nil { perform(next) } else { landed() }
+            }
         }
     }
 }

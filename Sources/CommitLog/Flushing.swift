@@ -66,27 +66,32 @@ extension PartitionLog {
 
     private func syncWork(_ dirty: [Segment]) -> SyncWork {
         let indexes = dirty.flatMap { [$0.offsetIndex.file, $0.timeIndex.file] }.filter(\.isSealed).map(\.path)
+        let namesChanged = dirty.contains { !$0.nameIsDurable }
+        let metadata = "\(directory)/\(PartitionLog.metadataFile)"
         return SyncWork(
-            disk: disk, directory: directory, files: dirty.compactMap(\.file), indexes: indexes,
-            namesChanged: dirty.contains { !$0.nameIsDurable })
+            disk: disk, directory: directory, files: dirty.compactMap(\.file),
+            others: namesChanged && topicID != nil ? indexes + [metadata] : indexes, namesChanged: namesChanged)
     }
 
     struct SyncWork {
         var disk: any Disk
         var directory: String
         var files: [any File]
-        /// Sealed ones, written a moment ago.
-        var indexes: [String]
+        /// Small ones, written a while ago: sealed indexes.
+        var others: [String]
         var namesChanged: Bool
 
         func perform() throws(DiskError) {
             for file in files { try file.sync() }
-            for path in indexes {
+            for path in others {
                 let file = try disk.open(path, .update)
                 defer { file.close() }
                 try file.sync()
             }
-            if namesChanged { try disk.syncDirectory(directory) }
+            guard namesChanged else { return }
+            try disk.syncDirectory(directory)
+            // The log's own name, in its first life.
+            try disk.syncDirectory(parentDirectory(of: directory))
         }
     }
 
@@ -123,7 +128,7 @@ extension PartitionLog {
             let snapshot = ProducerSnapshot.bytes(ledger)
             let snapshotPath = SegmentFiles.path(directory, nextOffset, .snapshot)
             var work = syncWork(recoveryPoint < logEndOffset ? unsyncedSegments : [])
-            work.indexes += indexes.map(\.path) + [snapshotPath]
+            work.others += indexes.map(\.path) + [snapshotPath]
             work.namesChanged = true
             let disk = self.disk
             let end = logEndOffset

@@ -37,6 +37,7 @@ package final class LogDirectory {
     private let lock: any DiskLock
     /// What is written beside the records, in order.
     private let lane: any DiskLane
+    private var lostPower = false
     private var isOffline = false
     private var isClosed = false
     private var deleted: [(path: String, at: Instant)] = []
@@ -87,7 +88,8 @@ package final class LogDirectory {
             try disk.remove(marker)
             try disk.syncDirectory(path)
         }
-        tailIsSuspect = !stoppedCleanly && (try? text("\(path)/\(Name.boot)")) != world.bootID
+        lostPower = !stoppedCleanly && (try? text("\(path)/\(Name.boot)")) != world.bootID
+        tailIsSuspect = lostPower
         if !tailIsSuspect { try writeBoot() }
         recoveryPoints = checkpoint(OffsetCheckpoint.recoveryPoints)
         logStarts = checkpoint(OffsetCheckpoint.logStarts)
@@ -174,7 +176,8 @@ package final class LogDirectory {
         let directory = "\(path)/\(partition)"
         let loaded = try LogRecovery.load(
             directory, disk: disk, settings: settings, recoveryPoint: recoveryPoints[partition] ?? 0,
-            logStart: max(logStarts[partition] ?? 0, offset), isClean: isClean, nowMs: world.clock.wallMs)
+            logStart: max(logStarts[partition] ?? 0, offset), isClean: isClean, lostPower: lostPower,
+            nowMs: world.clock.wallMs)
         for repair in loaded.repairs { world.journal.warning("log was mended", ["partition": partition, "what": repair]) }
         var topicID: UUID128?
         if let text = try? text("\(directory)/\(PartitionLog.metadataFile)") { topicID = LogDirectory.topicID(text) }

@@ -24,6 +24,7 @@ struct LogRecovery {
     let nowMs: Int64
     private var repairs: [String] = []
     private var segments: [Segment] = []
+    private var cutsAtGaps = false
 
     init(directory: String, disk: any Disk, settings: LogSettings, nowMs: Int64) {
         self.directory = directory
@@ -33,11 +34,14 @@ struct LogRecovery {
     }
 
     /// - Parameter isClean: the directory was closed in order.
+    /// - Parameter lostPower: what was not synced may be missing anywhere: a gap between unsynced segments is a loss then, and
+    ///   otherwise what compaction left to a follower.
     static func load(
         _ directory: String, disk: any Disk, settings: LogSettings, recoveryPoint: Offset, logStart: Offset, isClean: Bool,
-        nowMs: Int64
+        lostPower: Bool, nowMs: Int64
     ) throws(DiskError) -> LoadedLog {
         var recovery = LogRecovery(directory: directory, disk: disk, settings: settings, nowMs: nowMs)
+        recovery.cutsAtGaps = lostPower && !isClean
         return try recovery.load(recoveryPoint: recoveryPoint, logStart: logStart, isClean: isClean)
     }
 
@@ -158,6 +162,10 @@ struct LogRecovery {
         var expected: Offset = 0
         for (index, base) in bases.enumerated() {
             let next = index + 1 < bases.count ? bases[index + 1] : nil
+            if cutsAtGaps, base > unsynced, !segments.isEmpty, base > (try endOfLog()) {
+                try dropSegments(bases[index...], "what lay before it is lost")
+                break
+            }
             // Everything in a segment is below the next one's base.
             let isSynced = next.map { $0 <= unsynced } ?? (unsynced == .max)
             let file = try disk.open(SegmentFiles.path(directory, base, .log), .update)
@@ -170,13 +178,19 @@ struct LogRecovery {
             segments.append(mended)
             expected = try lastOffset(of: mended).map { $0 + 1 } ?? base
             if !isWhole {
-                for later in bases[(index + 1)...] {
-                    repairs.append("removed segment \(later): it lay behind a bad batch")
-                    try LogRecovery.removeSegment(directory, later, disk)
-                }
+                try dropSegments(bases[(index + 1)...], "it lay behind a bad batch")
                 break
             }
         }
+    }
+
+    private mutating func dropSegments(_ bases: ArraySlice<Offset>, _ reason: String) throws(DiskError) {
+        for base in bases.reversed() {
+            repairs.append("removed segment \(base): \(reason)")
+            try LogRecovery.removeSegment(directory, base, disk)
+        }
+        // They must not come back behind what is written next.
+        if !bases.isEmpty { try disk.syncDirectory(directory) }
     }
 
     /// The segment with the indexes it has; nil when it must be read first.

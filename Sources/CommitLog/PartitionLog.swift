@@ -115,8 +115,10 @@ package final class PartitionLog {
 
     /// Writes and rolls asked for and not completed.
     var inFlight = 0
-    /// Writes accepted for a segment whose file is still being made.
-    var deferred: [DeferredWrite] = []
+    /// A segment's file is being made. Everything behind it waits, so that a crash finds no later segment without the earlier
+    /// one's records.
+    var isRolling = false
+    var deferred: [Deferred] = []
     /// An operation that must be alone (cutting, closing) waits for quiet or works; everything later waits for it.
     var isExclusive = false
     var whenQuiet: (() -> Void)?
@@ -132,11 +134,9 @@ package final class PartitionLog {
     /// Makes the recovery point known before a cut log is appended to; set by the directory.
     var persistRecoveryPoint: ((@escaping () -> Void) -> Void)?
 
-    struct DeferredWrite {
-        var bytes: [UInt8]
-        var segment: Segment
-        var position: Int64
-        var then: (DiskError?) -> Void
+    enum Deferred {
+        case write(bytes: [UInt8], segment: Segment, position: Int64, then: (DiskError?) -> Void)
+        case roll(Roll)
     }
 
     init(
