@@ -58,9 +58,10 @@ extension PartitionLog {
         }
     }
 
-    /// Those that may hold something at or behind the recovery point.
+    /// Those that may hold something at or behind the recovery point, and the one that ends there: its indexes were perhaps
+    /// written after it was synced.
     private var unsyncedSegments: [Segment] {
-        segments.indices.filter { $0 == segments.count - 1 || segments[$0 + 1].baseOffset > recoveryPoint }
+        segments.indices.filter { $0 == segments.count - 1 || segments[$0 + 1].baseOffset >= recoveryPoint }
             .map { segments[$0] }.filter { $0.file != nil }
     }
 
@@ -127,7 +128,7 @@ extension PartitionLog {
             let indexes = [last.offsetIndex.file, last.timeIndex.file].map { (path: $0.path, bytes: $0.unwritten ?? []) }
             let snapshot = ProducerSnapshot.bytes(ledger)
             let snapshotPath = SegmentFiles.path(directory, nextOffset, .snapshot)
-            var work = syncWork(recoveryPoint < logEndOffset ? unsyncedSegments : [])
+            var work = syncWork(unsyncedSegments)
             work.others += indexes.map(\.path) + [snapshotPath]
             work.namesChanged = true
             let disk = self.disk

@@ -38,6 +38,8 @@ package final class LogDirectory {
     /// What is written beside the records, in order.
     private let lane: any DiskLane
     private var lostPower = false
+    /// A checkpoint file says of some log what is no longer so, in a way that could do harm.
+    private var checkpointsAreStale = false
     private var isOffline = false
     private var isClosed = false
     private var deleted: [(path: String, at: Instant)] = []
@@ -57,7 +59,7 @@ package final class LogDirectory {
     /// Makes the directory when it is missing, locks it, reads what it says about itself. Blocks.
     package static func open(_ path: String, world: any World) throws(LogOpenError) -> LogDirectory {
         do throws(DiskError) {
-            try world.disk.createDirectory(path)
+            try make(path, world.disk)
             guard let lock = try world.disk.lock("\(path)/\(Name.lock)") else {
                 throw DiskError(
                     operation: "lock", path: "\(path)/\(Name.lock)", code: 11,
@@ -67,6 +69,18 @@ package final class LogDirectory {
             try directory.readItself()
             return directory
         } catch { throw LogOpenError(error) }
+    }
+
+    /// A new directory's name is durable, and its parents' names are: what is synced inside must not vanish with them.
+    private static func make(_ path: String, _ disk: any Disk) throws(DiskError) {
+        var new: [String] = []
+        var ancestor = path
+        while ancestor != ".", ancestor != "/", !disk.exists(ancestor) {
+            new.append(ancestor)
+            ancestor = parentDirectory(of: ancestor)
+        }
+        try disk.createDirectory(path)
+        for made in new { try disk.syncDirectory(parentDirectory(of: made)) }
     }
 
     private func readItself() throws(DiskError) {
@@ -157,6 +171,12 @@ package final class LogDirectory {
                     world.journal.info("directory was passed over", ["directory": "\(path)/\(entry.name)"])
                 }
             }
+            // A recovery point above a log's end would make the next start believe what is written there from now on.
+            for (partition, log) in logs where recoveryPoints[partition] ?? 0 > log.recoveryPoint {
+                recoveryPoints[partition] = log.recoveryPoint
+                checkpointsAreStale = true
+            }
+            try correctCheckpoints()
         } catch { throw LogOpenError(error) }
     }
 
@@ -232,9 +252,9 @@ package final class LogDirectory {
             // What stands there without being among the logs could not be opened: look at all of it again.
             let isNew = !disk.exists(directory)
             if isNew {
+                forget(partition)
+                try correctCheckpoints()
                 try disk.createDirectory(directory)
-                recoveryPoints[partition] = nil
-                logStarts[partition] = nil
             }
             let log = try openLog(partition, settings, isClean: isNew, startingAt: offset)
             if let topicID, log.topicID == nil { try writeMetadata(topicID, log) }
@@ -259,8 +279,7 @@ package final class LogDirectory {
     /// of the same name may be created once `then` was called.
     package func deleteLog(_ partition: TopicPartition, then: @escaping (LogOpenError?) -> Void) {
         guard let log = logs.removeValue(forKey: partition) else { return then(nil) }
-        recoveryPoints[partition] = nil
-        logStarts[partition] = nil
+        forget(partition)
         let random = [world.random(), world.random()].map { word in
             let digits = String(word, radix: 16)
             return String(repeating: "0", count: 16 - digits.utf8.count) + digits
@@ -295,6 +314,22 @@ package final class LogDirectory {
     }
 
     // MARK: Checkpoints
+
+    /// What the checkpoints say of a log that is gone must not be believed of the next one of its name.
+    private func forget(_ partition: TopicPartition) {
+        let point = recoveryPoints.removeValue(forKey: partition)
+        let start = logStarts.removeValue(forKey: partition)
+        if point != nil || start != nil { checkpointsAreStale = true }
+    }
+
+    /// Blocks, when there is something to correct.
+    private func correctCheckpoints() throws(DiskError) {
+        guard checkpointsAreStale else { return }
+        checkpointsAreStale = false
+        try disk.replace(
+            "\(path)/\(OffsetCheckpoint.recoveryPoints)", with: Array(OffsetCheckpoint.text(recoveryPoints).utf8))
+        try disk.replace("\(path)/\(OffsetCheckpoint.logStarts)", with: Array(OffsetCheckpoint.text(logStarts).utf8))
+    }
 
     /// Every 5 s (`replica.high.watermark.checkpoint.interval.ms`). Done by the lane.
     package func checkpointHighWatermarks(_ highWatermarks: [TopicPartition: Offset]) {

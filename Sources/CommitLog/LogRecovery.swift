@@ -74,6 +74,10 @@ struct LogRecovery {
         _ = cache.truncateEnd(to: nextOffset)
         try readEpochs(into: &cache, from: epochsWereLost ? start : isClean ? nextOffset : recoveryPoint)
         _ = cache.truncateStart(to: start)
+        // What was learnt from records must not be forgotten when the recovery point passes them.
+        if cache != epochs, epochs != nil || !cache.entries.isEmpty {
+            try disk.replace("\(directory)/\(PartitionLog.epochFile)", with: Array(cache.text.utf8))
+        }
         let ledger = try LogRecovery.ledger(
             directory, disk: disk, upTo: nextOffset,
             segments: segments.compactMap { segment in
@@ -166,8 +170,8 @@ struct LogRecovery {
                 try dropSegments(bases[index...], "what lay before it is lost")
                 break
             }
-            // Everything in a segment is below the next one's base.
-            let isSynced = next.map { $0 <= unsynced } ?? (unsynced == .max)
+            // Everything in a segment is below the next one's base. At the base itself the indexes may not have been synced yet.
+            let isSynced = next.map { $0 < unsynced } ?? (unsynced == .max)
             let file = try disk.open(SegmentFiles.path(directory, base, .log), .update)
             let segment = try opened(file, base, next, believed: isSynced)
             if let segment {
