@@ -9,7 +9,7 @@ import Platform
 
 extension BrokerNode {
     /// Puts the roles together around the session; nothing happens before ``sessionBegan(_:)``.
-    func assemble(tree: CoordinationTree, client: CoordinationClient, endpoints: [Endpoint], sessionFile: String) {
+    func assemble(tree: ClientTree, client: CoordinationClient, endpoints: [Endpoint], sessionFile: String) {
         let settings = TopicSettings(tree: tree, world: world, defaults: config.topicDefaults)
         topicSettings = settings
         partitions.settings = { settings[$0] }
@@ -35,7 +35,7 @@ extension BrokerNode {
         producerIDs = ProducerIDs(tree: tree, broker: id, journal: world.journal)
         groups = GroupDriver(
             world: world, me: id, tree: GroupTreeOnTree(tree, aliveUntil: { client.provenAliveUntil }), facts: metadata,
-            settings: groupSettings)
+            settings: GroupSettings(config))
         metadata.changed = { [weak self] topics in
             guard let self else { return }
             for topic in topics where metadata.topic(topic) == nil { groups?.topicDeleted(topic) }
@@ -65,19 +65,6 @@ extension BrokerNode {
         settings.rebalanceInterval = config[BrokerKeys.imbalanceCheck]
         settings.defaultPartitions = Int32(clamping: config[BrokerKeys.partitions])
         settings.defaultReplicationFactor = Int16(clamping: config[BrokerKeys.replicationFactor])
-        return settings
-    }
-
-    private var groupSettings: GroupSettings {
-        var settings = GroupSettings()
-        settings.minSessionTimeout = config[BrokerKeys.groupMinSession]
-        settings.maxSessionTimeout = config[BrokerKeys.groupMaxSession]
-        settings.initialRebalanceDelay = config[BrokerKeys.groupInitialDelay]
-        settings.maxSize = config[BrokerKeys.groupMaxSize]
-        settings.offsetMetadataMaxBytes = config[BrokerKeys.offsetMetadataMax]
-        settings.offsetsRetention = config[BrokerKeys.offsetsRetention]
-        settings.retentionCheckInterval = config[BrokerKeys.offsetsRetentionCheck]
-        settings.commitTimeout = config[BrokerKeys.offsetsCommitTimeout]
         return settings
     }
 

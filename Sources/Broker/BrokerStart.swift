@@ -23,7 +23,7 @@ package final class BrokerStart {
     private let ready: () -> Void
     private var directories: [LogDirectory] = []
     private var client: CoordinationClient?
-    private var tree: CoordinationTree?
+    private var tree: ClientTree?
     private var deadline = Instant.start
     private var waitLine: TimerID?
     private var lastTrouble = "no answer yet"
@@ -120,7 +120,7 @@ package final class BrokerStart {
             world: world, connect: connect, sessionTimeout: config[BrokerKeys.sessionTimeout]
         ) { [weak self] event in self?.heard(event) }
         self.client = client
-        let tree = CoordinationTree(client)
+        let tree = ClientTree(client)
         self.tree = tree
         node.assemble(tree: tree, client: client, endpoints: listeners, sessionFile: sessionFile)
         client.start()
