@@ -33,7 +33,9 @@ package final class RequestRouter {
         case .fetch: 4...17
         case .produce, .listOffsets, .metadata, .leaderAndIsr, .stopReplica, .updateMetadata, .offsetCommit, .offsetFetch,
             .findCoordinator, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups, .apiVersions,
-            .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster:
+            .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster,
+            .controlledShutdown, .createTopics, .deleteTopics, .initProducerID, .createPartitions, .alterPartition,
+            .allocateProducerIDs:
             key.spoken.versions
         default: nil
         }
@@ -77,6 +79,7 @@ package final class RequestRouter {
         case .leaderAndIsr: try serve(call, body, context, leaderAndIsr)
         case .stopReplica: try serve(call, body, context, stopReplica)
         case .updateMetadata: try serve(call, body, context, updateMetadata)
+        case .controlledShutdown: try serve(call, body, context, controlledShutdown)
         case .offsetCommit: try serve(call, body, context, offsetCommit)
         case .offsetFetch: try serve(call, body, context, offsetFetch)
         case .findCoordinator: try serve(call, body, context, findCoordinator)
@@ -87,8 +90,14 @@ package final class RequestRouter {
         case .describeGroups: try serve(call, body, context, describeGroups)
         case .listGroups: try serve(call, body, context, listGroups)
         case .apiVersions: try serve(call, body, context, apiVersions)
+        case .createTopics: try serve(call, body, context, createTopics)
+        case .deleteTopics: try serve(call, body, context, deleteTopics)
+        case .initProducerID: try serve(call, body, context, initProducerID)
         case .offsetForLeaderEpoch: try serve(call, body, context, offsetForLeaderEpoch)
         case .describeConfigs: try serve(call, body, context, describeConfigs)
+        case .createPartitions: try serve(call, body, context, createPartitions)
+        case .alterPartition: try serve(call, body, context, alterPartition)
+        case .allocateProducerIDs: try serve(call, body, context, allocateProducerIDs)
         case .deleteGroups: try serve(call, body, context, deleteGroups)
         case .offsetDelete: try serve(call, body, context, offsetDelete)
         case .describeCluster: try serve(call, body, context, describeCluster)
