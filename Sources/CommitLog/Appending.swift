@@ -15,7 +15,8 @@ extension PartitionLog {
         if let refusal { return then(.failure(refusal)) }
         if isExclusive {
             var copy = [UInt8](batches)
-            waiting.append { [self] in copy.withUnsafeMutableBytes { append($0, leaderEpoch: leaderEpoch, then: then) } }
+            waiting.append { [self] in copy.withUnsafeMutableBytes { append($0, leaderEpoch: leaderEpoch, then: then) }
+            }
             return
         }
         guard batches.count <= settings.segmentBytes else {
@@ -36,9 +37,12 @@ extension PartitionLog {
         while position < batches.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: batches[position...])
             RecordBatch.place(rest, at: offset, leaderEpoch: leaderEpoch)
-            guard let batch = try? RecordBatch(UnsafeRawBufferPointer(rest)) else { preconditionFailure("batch changed") }
+            guard let batch = try? RecordBatch(UnsafeRawBufferPointer(rest)) else {
+                preconditionFailure("batch changed")
+            }
             recent.append(
-                baseOffset: offset, lastOffset: batch.lastOffset, position: segment.size + Int64(position), size: batch.size)
+                baseOffset: offset, lastOffset: batch.lastOffset, position: segment.size + Int64(position),
+                size: batch.size)
             ledger.appended(batch)
             offset = batch.nextOffset
             position += batch.size
@@ -60,19 +64,23 @@ extension PartitionLog {
         }
         var set = AppendSet(nextOffset)
         var whole = RecordBatches(batches)
+        var taken = 0
         do throws(RecordError) {
             while let batch = try whole.next() {
                 guard batch.crcMatches else { throw .corrupt("CRC \(batch.crc) of the batch at \(batch.baseOffset)") }
                 guard batch.baseOffset >= set.end, batch.lastOffsetDelta >= 0, batch.lastOffset < 1 << 62 else {
                     return then(.failure(.unexpectedOffset(got: batch.baseOffset, logEnd: set.end)))
                 }
+                // A segment's offsets fit 32 bits; what compaction left may not, and the rest will be fetched again.
+                if set.end > nextOffset, batch.lastOffset - set.first > Int64(Int32.max) { break }
                 set.add(batch, from: batch.baseOffset, nextOffset: batch.nextOffset)
+                taken = whole.position
             }
         } catch { return then(.failure(.unreadable(error))) }
         guard set.end > nextOffset else {
             return then(.success(AppendedRange(offsets: nextOffset..<nextOffset, isDuplicate: false, maxTimestamp: -1)))
         }
-        let bytes = UnsafeRawBufferPointer(rebasing: batches[..<whole.position])
+        let bytes = UnsafeRawBufferPointer(rebasing: batches[..<taken])
         rollIfNeeded(set, bytes: bytes.count)
         let segment = active
         var position = 0
@@ -127,7 +135,9 @@ extension PartitionLog {
             do throws(RecordError) {
                 batch = try RecordBatch(UnsafeRawBufferPointer(rebasing: batches[position...]))
             } catch { throw .unreadable(error) }
-            guard batch.lastOffsetDelta >= 0 else { throw .unreadable(.invalid("last offset delta \(batch.lastOffsetDelta)")) }
+            guard batch.lastOffsetDelta >= 0 else {
+                throw .unreadable(.invalid("last offset delta \(batch.lastOffsetDelta)"))
+            }
             if case .duplicate(let offsets, let timestamp) = try ledger.judge(batch) {
                 return AppendedRange(offsets: offsets, isDuplicate: true, maxTimestamp: timestamp)
             }
@@ -152,7 +162,8 @@ extension PartitionLog {
     // MARK: Writing
 
     private func submit(
-        _ bytes: UnsafeRawBufferPointer, _ set: AppendSet, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
+        _ bytes: UnsafeRawBufferPointer, _ set: AppendSet,
+        _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
     ) {
         let segment = active
         let position = segment.size

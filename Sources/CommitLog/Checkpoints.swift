@@ -26,7 +26,8 @@ package enum OffsetCheckpoint {
         guard let lines = Checkpoint.lines(text) else { return nil }
         var offsets: [TopicPartition: Offset] = [:]
         for line in lines {
-            guard line.count == 3, let partition = Int32(line[1]), let offset = Int64(line[2]), partition >= 0, offset >= 0
+            guard line.count == 3, let partition = Int32(line[1]), let offset = Int64(line[2]), partition >= 0,
+                offset >= 0
             else { return nil }
             offsets[TopicPartition(String(line[0]), partition)] = offset
         }

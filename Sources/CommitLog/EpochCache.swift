@@ -65,7 +65,8 @@ package struct EpochCache: Equatable {
     package init?(text: String) {
         guard let lines = Checkpoint.lines(text) else { return nil }
         for line in lines {
-            guard line.count == 2, let epoch = Int32(line[0]), let offset = Int64(line[1]), epoch >= 0, offset >= 0 else {
+            guard line.count == 2, let epoch = Int32(line[0]), let offset = Int64(line[1]), epoch >= 0, offset >= 0
+            else {
                 return nil
             }
             if let last = entries.last, epoch <= last.epoch.raw || offset <= last.startOffset { return nil }

@@ -40,7 +40,9 @@ extension PartitionLog {
         let dirty = unsyncedSegments
         let work = syncWork(dirty)
         let cuts = self.cuts
-        syncLane.perform { () throws(DiskError) in try work.perform() } then: { [self] result in
+        syncLane.perform { () throws(DiskError) in
+            try work.perform()
+        } then: { [self] result in
             isSyncing = false
             switch result {
             case .success:
@@ -125,7 +127,9 @@ extension PartitionLog {
             }
             let last = active
             last.finishTimes()
-            let indexes = [last.offsetIndex.file, last.timeIndex.file].map { (path: $0.path, bytes: $0.unwritten ?? []) }
+            let indexes = [last.offsetIndex.file, last.timeIndex.file].map {
+                (path: $0.path, bytes: $0.unwritten ?? [])
+            }
             let snapshot = ProducerSnapshot.bytes(ledger)
             let snapshotPath = SegmentFiles.path(directory, nextOffset, .snapshot)
             var work = syncWork(unsyncedSegments)

@@ -39,7 +39,9 @@ final class IndexFile {
     func entry<T>(_ index: Int, _ use: (UnsafeRawBufferPointer) -> T) throws(DiskError) -> T {
         precondition(index >= 0 && index < count, "entry \(index) of \(count) in \(path)")
         if let memory {
-            return memory.withUnsafeBytes { use(UnsafeRawBufferPointer(rebasing: $0[(index * entrySize)..<((index + 1) * entrySize)])) }
+            return memory.withUnsafeBytes {
+                use(UnsafeRawBufferPointer(rebasing: $0[(index * entrySize)..<((index + 1) * entrySize)]))
+            }
         }
         let file = try disk.open(path, .read)
         defer { file.close() }

@@ -198,7 +198,9 @@ package final class LogDirectory {
             directory, disk: disk, settings: settings, recoveryPoint: recoveryPoints[partition] ?? 0,
             logStart: max(logStarts[partition] ?? 0, offset), isClean: isClean, lostPower: lostPower,
             nowMs: world.clock.wallMs)
-        for repair in loaded.repairs { world.journal.warning("log was mended", ["partition": partition, "what": repair]) }
+        for repair in loaded.repairs {
+            world.journal.warning("log was mended", ["partition": partition, "what": repair])
+        }
         var topicID: UUID128?
         if let text = try? text("\(directory)/\(PartitionLog.metadataFile)") { topicID = LogDirectory.topicID(text) }
         return PartitionLog(

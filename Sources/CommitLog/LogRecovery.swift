@@ -37,7 +37,8 @@ struct LogRecovery {
     /// - Parameter lostPower: what was not synced may be missing anywhere: a gap between unsynced segments is a loss then, and
     ///   otherwise what compaction left to a follower.
     static func load(
-        _ directory: String, disk: any Disk, settings: LogSettings, recoveryPoint: Offset, logStart: Offset, isClean: Bool,
+        _ directory: String, disk: any Disk, settings: LogSettings, recoveryPoint: Offset, logStart: Offset,
+        isClean: Bool,
         lostPower: Bool, nowMs: Int64
     ) throws(DiskError) -> LoadedLog {
         var recovery = LogRecovery(directory: directory, disk: disk, settings: settings, nowMs: nowMs)
@@ -119,7 +120,9 @@ struct LogRecovery {
         var scanner = HeaderScanner(file, from: 0, to: file.size)
         while let header = try scanner.next() { last = header.lastOffset }
         for name in names {
-            if let found = SegmentFiles.parse(name), found.kind != .snapshot, found.offset >= offset, found.offset <= last {
+            if let found = SegmentFiles.parse(name), found.kind != .snapshot, found.offset >= offset,
+                found.offset <= last
+            {
                 try disk.remove("\(directory)/\(name)")
             }
         }
@@ -226,7 +229,8 @@ struct LogRecovery {
                 return nil
             }
             return try Segment(
-                opened: file, baseOffset: base, directory: directory, offsetIndex: offsets, timeIndex: times, nowMs: nowMs)
+                opened: file, baseOffset: base, directory: directory, offsetIndex: offsets, timeIndex: times,
+                nowMs: nowMs)
         } catch {
             guard error.isMissing else { throw error }
             repairs.append("rebuilt the indexes of segment \(base): one was missing")
@@ -251,7 +255,7 @@ struct LogRecovery {
         while let (header, bytes) = try scanner.next() {
             // Old formats' wrappers tell their last offset only.
             guard header.magic < 2 || header.baseOffset >= expected, header.lastOffset >= expected,
-                header.lastOffset - base <= Int64(Int32.max), header.matches(bytes)
+                header.lastOffset - base <= Int64(Int32.max), valid <= Int64(Int32.max), header.matches(bytes)
             else { break }
             if firstTimestamp == nil { firstTimestamp = header.maxTimestamp }
             if header.maxTimestamp > maxTimestamp {
@@ -310,10 +314,13 @@ struct LogRecovery {
         for (index, segment) in segments.enumerated() {
             guard let file = segment.file else { continue }
             if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
-            var scanner = HeaderScanner(file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size)
+            var scanner = HeaderScanner(
+                file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size)
             while let header = try scanner.next() {
                 guard header.lastOffset >= offset else { continue }
-                if header.leaderEpoch > cache.latest ?? .none { _ = cache.assign(header.leaderEpoch, from: header.baseOffset) }
+                if header.leaderEpoch > cache.latest ?? .none {
+                    _ = cache.assign(header.leaderEpoch, from: header.baseOffset)
+                }
             }
         }
     }
@@ -345,7 +352,9 @@ struct LogRecovery {
             if index + 1 < segments.count, segments[index + 1].base <= from { continue }
             let scanner = BatchScanner(segment.file, from: 0, to: segment.size)
             while let (header, bytes) = try scanner.next() {
-                guard header.magic == 2, header.baseOffset >= from, let batch = try? RecordBatch(bytes) else { continue }
+                guard header.magic == 2, header.baseOffset >= from, let batch = try? RecordBatch(bytes) else {
+                    continue
+                }
                 ledger.appended(batch)
             }
         }

@@ -35,7 +35,8 @@ extension FileRegion {
         defer { buffer.deallocate() }
         let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<length]), at: offset)
         guard count == length else {
-            throw DiskError(operation: "read", path: file.path, code: 0, reason: "\(count) of \(length) bytes at \(offset)")
+            throw DiskError(
+                operation: "read", path: file.path, code: 0, reason: "\(count) of \(length) bytes at \(offset)")
         }
         return [UInt8](UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }

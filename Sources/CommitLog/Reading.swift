@@ -33,7 +33,8 @@ extension PartitionLog {
                 let wanted = atLeastOneBatch ? max(maxBytes, first.size) : maxBytes
                 let length = Int(min(end - first.position, Int64(wanted)))
                 return LogSlice(
-                    region: FileRegion(file: file, offset: first.position, length: length), startOffset: first.baseOffset)
+                    region: FileRegion(file: file, offset: first.position, length: length),
+                    startOffset: first.baseOffset)
             }
             return nothing
         } catch { throw .disk(error) }
@@ -78,7 +79,9 @@ extension PartitionLog {
                 while let header = try scanner.next(), header.baseOffset < bound {
                     guard header.maxTimestamp >= timestamp, header.lastOffset >= logStartOffset else { continue }
                     let region = FileRegion(file: file, offset: scanner.batchPosition, length: header.size)
-                    let found = try firstRecord(region, header) { $0.timestamp >= timestamp && $0.offset >= self.logStartOffset }
+                    let found = try firstRecord(region, header) {
+                        $0.timestamp >= timestamp && $0.offset >= self.logStartOffset
+                    }
                     if let found { return found.offset < bound ? found : nil }
                 }
             } catch { throw .disk(error) }

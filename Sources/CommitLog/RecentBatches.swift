@@ -18,7 +18,8 @@ struct RecentBatches {
     private func at(_ index: Int) -> Entry { entries[(head + index) % entries.count] }
 
     mutating func append(baseOffset: Offset, lastOffset: Offset, position: Int64, size: Int) {
-        let entry = Entry(baseOffset: baseOffset, lastOffset: lastOffset, position: position, size: Int32(truncatingIfNeeded: size))
+        let entry = Entry(
+            baseOffset: baseOffset, lastOffset: lastOffset, position: position, size: Int32(truncatingIfNeeded: size))
         if entries.count < RecentBatches.capacity {
             entries.append(entry)
         } else {

@@ -73,7 +73,8 @@ final class BatchScanner {
         let left = end - position
         guard left >= 26 else { return nil }
         let peek = try bytes(Int(min(Int64(BatchHeader.wanted), left)))
-        guard let peek, let header = BatchHeader(peek), Int64(header.size) <= left, let whole = try bytes(header.size) else {
+        guard let peek, let header = BatchHeader(peek), Int64(header.size) <= left, let whole = try bytes(header.size)
+        else {
             return nil
         }
         batchPosition = position

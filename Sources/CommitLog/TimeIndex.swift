@@ -44,7 +44,8 @@ final class TimeIndex {
         withUnsafeTemporaryEntry(timestamp, offset) { file.append($0) }
     }
 
-    private func withUnsafeTemporaryEntry(_ timestamp: Int64, _ offset: Offset, _ use: (UnsafeRawBufferPointer) -> Void) {
+    private func withUnsafeTemporaryEntry(_ timestamp: Int64, _ offset: Offset, _ use: (UnsafeRawBufferPointer) -> Void)
+    {
         var words: (UInt64, UInt64) = (0, 0)
         withUnsafeMutableBytes(of: &words) { raw in
             raw.storeBytes(of: timestamp.bigEndian, as: Int64.self)

@@ -6,7 +6,8 @@ enum Gzip {
     /// zlib counts in 32 bits; a batch never comes near.
     private static let largest = 1 << 30
 
-    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError) {
+    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError)
+    {
         guard bytes.count <= largest else { throw .failed(.gzip, "\(bytes.count) bytes at once") }
         var stream = z_stream()
         // 16 + 15: a gzip header and the largest window.
@@ -27,7 +28,8 @@ enum Gzip {
         out.raw(UnsafeRawBufferPointer(start: memory, count: bound - Int(stream.avail_out)))
     }
 
-    static func unpack(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(CompressionError) -> UnsafeMutableRawBufferPointer
+    static func unpack(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(CompressionError)
+        -> UnsafeMutableRawBufferPointer
     {
         guard bytes.count <= largest else { throw .corrupt(.gzip, "\(bytes.count) bytes at once") }
         var stream = z_stream()
@@ -62,6 +64,6 @@ enum Gzip {
             default:
                 throw .corrupt(.gzip, "inflate gave \(status)")
             }
-            }
+        }
     }
 }

@@ -3,7 +3,8 @@ import CLZ4
 
 /// LZ4 frames as Java's clients write them: independent blocks of 64 KiB, no checksums, no content size.
 enum LZ4 {
-    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError) {
+    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError)
+    {
         var preferences = LZ4F_preferences_t()
         preferences.frameInfo.blockSizeID = LZ4F_max64KB
         preferences.frameInfo.blockMode = LZ4F_blockIndependent
@@ -29,7 +30,8 @@ enum LZ4 {
         copy.copyMemory(from: bytes)
         let checksumAt = bytes[4] & 0x08 != 0 ? 14 : 6
         guard bytes.count > checksumAt else { throw .corrupt(.lz4, "cut frame header") }
-        copy[checksumAt] = UInt8(truncatingIfNeeded: xxHash32(UnsafeRawBufferPointer(rebasing: bytes[4..<checksumAt])) >> 8)
+        copy[checksumAt] = UInt8(
+            truncatingIfNeeded: xxHash32(UnsafeRawBufferPointer(rebasing: bytes[4..<checksumAt])) >> 8)
         return try unpack(UnsafeRawBufferPointer(copy), limit: limit)
     }
 
@@ -50,7 +52,8 @@ enum LZ4 {
             var written = room?.count ?? 1
             let hint = withUnsafeMutablePointer(to: &spare) { spare in
                 LZ4F_decompress(
-                    context, room?.baseAddress ?? UnsafeMutableRawPointer(spare), &written, from + position, &taken, nil)
+                    context, room?.baseAddress ?? UnsafeMutableRawPointer(spare), &written, from + position, &taken, nil
+                )
             }
             guard LZ4F_isError(hint) == 0 else { throw .corrupt(.lz4, name(of: hint)) }
             if room == nil, written > 0 { throw .tooLarge(limit: limit) }

@@ -27,7 +27,8 @@ enum Snappy {
         }
     }
 
-    static func unpack(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(CompressionError) -> UnsafeMutableRawBufferPointer
+    static func unpack(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(CompressionError)
+        -> UnsafeMutableRawBufferPointer
     {
         guard bytes.count >= 16, bytes.prefix(8).elementsEqual(magic) else { return try bareBlock(bytes, limit: limit) }
         // Two passes: the blocks say how much they hold before any is unpacked.
@@ -58,7 +59,9 @@ enum Snappy {
             guard bytes.count - position >= 4 else { throw .corrupt(.snappy, "cut block length") }
             let length = Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: Int32.self)))
             position += 4
-            guard length > 0, length <= bytes.count - position else { throw .corrupt(.snappy, "block length \(length)") }
+            guard length > 0, length <= bytes.count - position else {
+                throw .corrupt(.snappy, "block length \(length)")
+            }
             let block = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
             try use(block, try unpackedLength(block))
             position += length

@@ -3,7 +3,8 @@ import CZstd
 
 /// Standard frames, one or several.
 enum Zstd {
-    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError) {
+    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError)
+    {
         let bound = ZSTD_compressBound(bytes.count)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(bound, 64), alignment: 16)
         defer { memory.deallocate() }
@@ -12,7 +13,8 @@ enum Zstd {
         out.raw(UnsafeRawBufferPointer(start: memory, count: packed))
     }
 
-    static func unpack(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(CompressionError) -> UnsafeMutableRawBufferPointer
+    static func unpack(_ bytes: UnsafeRawBufferPointer, limit: Int) throws(CompressionError)
+        -> UnsafeMutableRawBufferPointer
     {
         guard let stream = ZSTD_createDStream() else { throw .failed(.zstd, "ZSTD_createDStream") }
         defer { ZSTD_freeDStream(stream) }

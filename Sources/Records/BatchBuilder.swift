@@ -42,7 +42,8 @@ package struct BatchBuilder: ~Copyable {
         let delta = lastOffsetDelta + 1
         begin(timestamp)
         let size = BatchBuilder.bodySize(
-            timestampDelta: timestamp &- baseTimestamp, offsetDelta: delta, keyBytes: key?.count, valueBytes: value?.count,
+            timestampDelta: timestamp &- baseTimestamp, offsetDelta: delta, keyBytes: key?.count,
+            valueBytes: value?.count,
             headers: headers)
         body.varint(Int32(size))
         body.int8(0)
@@ -64,7 +65,8 @@ package struct BatchBuilder: ~Copyable {
         let delta = lastOffsetDelta + 1
         begin(timestamp)
         let size = BatchBuilder.bodySize(
-            timestampDelta: timestamp &- baseTimestamp, offsetDelta: delta, keyBytes: key?.count, valueBytes: value?.count,
+            timestampDelta: timestamp &- baseTimestamp, offsetDelta: delta, keyBytes: key?.count,
+            valueBytes: value?.count,
             headers: [])
         body.varint(Int32(size))
         body.int8(0)

@@ -70,7 +70,8 @@ package enum BatchConversion {
     /// The records of v2 batches from `offset` on as a message set of magic 0 or 1, unpacked: headers are lost, control batches
     /// left out. Batches packed with zstd, which such readers cannot know, are refused; everything before them is given first.
     package static func downConvert(
-        _ bytes: UnsafeRawBufferPointer, toMagic magic: UInt8, from offset: Offset, limit: Int = RecordIterator.defaultLimit
+        _ bytes: UnsafeRawBufferPointer, toMagic magic: UInt8, from offset: Offset,
+        limit: Int = RecordIterator.defaultLimit
     ) throws(RecordError) -> [UInt8] {
         precondition(magic <= 1, "down-conversion to magic \(magic)")
         var out = ByteWriter(capacity: bytes.count + 64)

@@ -20,7 +20,9 @@ package enum BatchValidator {
 
     /// Exactly one batch, as Produce from version 3 on must bring.
     /// Cost: one pass for the checksum.
-    package static func checkProduced(_ bytes: UnsafeRawBufferPointer, _ rules: Rules) throws(RecordError) -> RecordBatch {
+    package static func checkProduced(_ bytes: UnsafeRawBufferPointer, _ rules: Rules) throws(RecordError)
+        -> RecordBatch
+    {
         guard bytes.count >= RecordBatch.overhead + 5 else {
             throw bytes.isEmpty ? .invalid("no batch") : .corrupt("\(bytes.count) bytes are less than a batch header")
         }
@@ -49,7 +51,9 @@ package enum BatchValidator {
         }
         guard !batch.isControl else { throw .invalid("a control batch from a producer") }
         if batch.hasProducerID {
-            guard batch.baseSequence >= 0 else { throw .invalid("producer id with base sequence \(batch.baseSequence)") }
+            guard batch.baseSequence >= 0 else {
+                throw .invalid("producer id with base sequence \(batch.baseSequence)")
+            }
             guard batch.producerEpoch >= 0 else { throw .invalid("producer id with epoch \(batch.producerEpoch)") }
         }
         if batch.isTransactional, !batch.hasProducerID { throw .invalid("a transactional batch without a producer id") }

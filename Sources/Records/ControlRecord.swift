@@ -35,7 +35,8 @@ package struct ControlRecord: Equatable, Sendable {
 
     /// The marker's batch.
     package func batch(
-        timestamp: Int64, producerID: Int64, producerEpoch: Int16, baseOffset: Offset = 0, leaderEpoch: LeaderEpoch = .none
+        timestamp: Int64, producerID: Int64, producerEpoch: Int16, baseOffset: Offset = 0,
+        leaderEpoch: LeaderEpoch = .none
     ) -> [UInt8] {
         var key = ByteWriter(capacity: 16)
         key.int16(0)

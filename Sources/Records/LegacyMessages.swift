@@ -100,6 +100,7 @@ extension LegacyMessage {
     }
 
     func owned(offset: Offset, timestamp: Int64) -> OwnedRecord {
-        OwnedRecord(offset: offset, timestamp: timestamp, key: key.map { [UInt8]($0) }, value: value.map { [UInt8]($0) })
+        OwnedRecord(
+            offset: offset, timestamp: timestamp, key: key.map { [UInt8]($0) }, value: value.map { [UInt8]($0) })
     }
 }

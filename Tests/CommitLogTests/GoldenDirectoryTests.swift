@@ -65,7 +65,8 @@ struct GoldenDirectoryTests {
                 if line.hasPrefix("baseOffset:") {
                     batches.append(
                         Dumped(
-                            baseOffset: value("baseOffset:"), lastOffset: value("lastOffset:"), position: value("position:"),
+                            baseOffset: value("baseOffset:"), lastOffset: value("lastOffset:"),
+                            position: value("position:"),
                             size: Int(value("size:"))))
                 } else if line.hasPrefix("| offset:") {
                     let time = max(value("CreateTime:"), value("LogAppendTime:"))
@@ -106,7 +107,8 @@ struct GoldenDirectoryTests {
         try fixture.disk.remove("\(fixture.path)/recovery-point-offset-checkpoint")
         for (topic, _) in GoldenDirectoryTests.ends {
             for entry in try fixture.disk.list("\(fixture.path)/\(topic)-0") {
-                guard let file = SegmentFiles.parse(entry.name), file.kind != .log, file.kind != .transactionIndex else {
+                guard let file = SegmentFiles.parse(entry.name), file.kind != .log, file.kind != .transactionIndex
+                else {
                     continue
                 }
                 let path = "\(fixture.path)/\(topic)-0/\(entry.name)"
@@ -181,7 +183,9 @@ struct GoldenDirectoryTests {
             damaged[position] ^= 0x10
             try check(fixture, directory, damaged, first)
         }
-        for noise: [UInt8] in [[UInt8](repeating: 0, count: 5000), (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 77) }] {
+        for noise: [UInt8] in [
+            [UInt8](repeating: 0, count: 5000), (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 77) },
+        ] {
             try check(fixture, directory, log + noise, ends.last)
         }
         // The same batches once more: their offsets are not above the end.

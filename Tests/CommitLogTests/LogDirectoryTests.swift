@@ -29,7 +29,9 @@ struct LogDirectoryTests {
         try again.identify(as: DirectoryIdentity(brokerID: 3, clusterID: "abc"))
     }
 
-    @Test("suspects its tail only after a stop that took the machine along, and until told otherwise") func suspicion() throws {
+    @Test("suspects its tail only after a stop that took the machine along, and until told otherwise") func suspicion()
+        throws
+    {
         let first = try fixture.open()
         #expect(!first.tailIsSuspect)
         _ = try first.createLog(orders, topicID: nil, settings: fixture.settings)

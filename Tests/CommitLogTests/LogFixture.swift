@@ -49,7 +49,8 @@ final class LogFixture {
 
     private func install(_ url: URL, _ path: String) throws {
         try disk.createDirectory(path)
-        for entry in try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.isDirectoryKey]) {
+        for entry in try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.isDirectoryKey])
+        {
             let target = "\(path)/\(entry.lastPathComponent)"
             if try entry.resourceValues(forKeys: [.isDirectoryKey]).isDirectory == true {
                 try install(entry, target)
@@ -105,7 +106,8 @@ func batch(
 ) -> [UInt8] {
     var builder = BatchBuilder()
     for index in 0..<count {
-        builder.append(timestamp: timestamp + Int64(index), key: nil, value: [UInt8](repeating: UInt8(index & 255), count: size))
+        builder.append(
+            timestamp: timestamp + Int64(index), key: nil, value: [UInt8](repeating: UInt8(index & 255), count: size))
     }
     return (try? builder.build(producer: producer)) ?? []
 }

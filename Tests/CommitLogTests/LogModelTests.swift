@@ -39,7 +39,8 @@ struct LogModelTests {
             fixture.settings.segmentBytes = Int.random(in: 700...3000, using: &random)
             fixture.settings.indexIntervalBytes = Int.random(in: 0...300, using: &random)
             fixture.settings.segmentMs = Bool.random(using: &random) ? 500 : .max
-            fixture.settings.flushMessages = Bool.random(using: &random) ? .max : Int64.random(in: 1...20, using: &random)
+            fixture.settings.flushMessages =
+                Bool.random(using: &random) ? .max : Int64.random(in: 1...20, using: &random)
             directory = try fixture.open()
             log = try directory.createLog(partition, topicID: UUID128(high: 3, low: 4), settings: fixture.settings)
             // Its name is no concern here.
@@ -221,9 +222,9 @@ struct LogModelTests {
 
     @Test("holds a prefix of what it accepted, with everything it promised", arguments: 0..<20)
     func lives(block: UInt64) throws {
-        for seed in block * 15..<block * 15 + 15 {
+        for seed in block * 10..<block * 10 + 10 {
             let story = try Story(seed)
-            do { try story.play(120) } catch { Issue.record("seed \(seed): \(error)") }
+            do { try story.play(100) } catch { Issue.record("seed \(seed): \(error)") }
         }
     }
 }

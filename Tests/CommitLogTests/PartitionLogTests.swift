@@ -86,7 +86,8 @@ struct PartitionLogTests {
         #expect(log.segmentBases.count > 1)
     }
 
-    @Test("answers a repeated batch with its first offsets, and refuses gaps and old epochs") func idempotence() throws {
+    @Test("answers a repeated batch with its first offsets, and refuses gaps and old epochs") func idempotence() throws
+    {
         let (directory, log) = try log()
         func send(_ sequence: Int32, _ count: Int = 1, epoch: Int16 = 0) throws(AppendError) -> AppendedRange {
             try log.append(batch(count, producer: .init(id: 7, epoch: epoch, baseSequence: sequence)), in: simulation)
@@ -174,6 +175,24 @@ struct PartitionLogTests {
         #expect(log.logEndOffset == 21)
     }
 
+    @Test("holds offsets further apart than an index entry can tell") func farApart() throws {
+        let (directory, log) = try log()
+        var bytes = batch(1) + batch(1)
+        let first = batch(1).count
+        bytes.withUnsafeMutableBytes { raw in
+            RecordBatch.place(raw, at: 5, leaderEpoch: 1)
+            RecordBatch.place(UnsafeMutableRawBufferPointer(rebasing: raw[first...]), at: 6_000_000_000, leaderEpoch: 1)
+        }
+        for part in [bytes, Array(bytes[first...])] {
+            part.withUnsafeBytes { log.appendAsFollower($0) { #expect((try? $0.get()) != nil) } }
+            fixture.settle()
+        }
+        #expect(log.segmentBases == [0, 6_000_000_000] && log.logEndOffset == 6_000_000_001)
+        #expect(fixture.close(directory) == nil)
+        let again = try #require(try fixture.open().logs[log.partition])
+        #expect(try again.bytes(from: 0, below: 6_000_000_001) == bytes)
+    }
+
     @Test("finds offsets by time") func byTime() throws {
         let (_, log) = try log {
             $0.segmentBytes = 1000
@@ -183,7 +202,10 @@ struct PartitionLogTests {
         fixture.settle()
         for step in 0..<50 {
             let exact = try log.offset(forTimestamp: 1000 + Int64(step) * 10 + 1, below: log.logEndOffset)
-            #expect(exact == TimestampOffset(timestamp: 1001 + Int64(step) * 10, offset: Offset(step * 2 + 1), leaderEpoch: 0))
+            #expect(
+                exact
+                    == TimestampOffset(timestamp: 1001 + Int64(step) * 10, offset: Offset(step * 2 + 1), leaderEpoch: 0)
+            )
         }
         #expect(try log.offset(forTimestamp: 0, below: 100)?.offset == 0)
         #expect(try log.offset(forTimestamp: 2000, below: 100) == nil)

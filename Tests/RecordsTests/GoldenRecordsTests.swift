@@ -102,7 +102,8 @@ struct GoldenRecordsTests {
         }
     }
 
-    @Test("of magic 2 are built to the same bytes, or with a codec to the same records", arguments: GoldenRecords.modern)
+    @Test(
+        "of magic 2 are built to the same bytes, or with a codec to the same records", arguments: GoldenRecords.modern)
     func built(golden: GoldenRecords) throws {
         let data = bytes(hex: golden.hex)
         try data.withUnsafeBytes { raw in
@@ -163,7 +164,9 @@ struct GoldenRecordsTests {
         let data = bytes(hex: golden.hex)
         let isZstd = golden.batches[0].compression == "zstd"
         for magic: UInt8 in [0, 1] {
-            let set = Result { try data.withUnsafeBytes { try BatchConversion.downConvert($0, toMagic: magic, from: 0) } }
+            let set = Result {
+                try data.withUnsafeBytes { try BatchConversion.downConvert($0, toMagic: magic, from: 0) }
+            }
             if isZstd {
                 #expect(throws: RecordError.unsupportedCompression(.zstd)) { try set.get() }
                 continue
