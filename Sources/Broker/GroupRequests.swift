@@ -55,7 +55,14 @@ extension GroupDriver {
     ) {
         refreshAuthority()
         var response = DescribeGroupsResponse()
-        response.groups = request.groups.map { catalog.describe($0) }
+        response.groups = request.groups.map { group in
+            var described = catalog.describe(group)
+            // Nobody is refused anything: READ, DELETE and DESCRIBE, as bits (KIP-430).
+            if request.includeAuthorizedOperations, described.errorCode == .none {
+                described.authorizedOperations = 1 << 3 | 1 << 6 | 1 << 8
+            }
+            return described
+        }
         then(response)
     }
 
@@ -226,7 +233,7 @@ extension GroupDriver {
     ) {
         var response = FindCoordinatorResponse()
         if version < 4 {
-            let found = coordinator(of: request.key, request.keyType, listener)
+            let found = coordinator(of: request.key, request.keyType, version, listener)
             response.errorCode = found.error
             response.errorMessage = found.message
             response.nodeID = found.node
@@ -234,11 +241,10 @@ extension GroupDriver {
             response.port = found.port
         } else {
             response.coordinators = request.coordinatorKeys.map { key in
-                let found = coordinator(of: key, request.keyType, listener)
+                let found = coordinator(of: key, request.keyType, version, listener)
                 var shown = FindCoordinatorResponse.Coordinator()
                 shown.key = key
                 shown.errorCode = found.error
-                shown.errorMessage = found.error == .none ? "" : found.message
                 shown.nodeID = found.node
                 shown.host = found.host
                 shown.port = found.port
@@ -249,7 +255,7 @@ extension GroupDriver {
     }
 
     private func coordinator(
-        of key: String, _ keyType: Int8, _ listener: String
+        of key: String, _ keyType: Int8, _ version: Int16, _ listener: String
     ) -> (error: ErrorCode, message: String, node: Int32, host: String, port: Int32) {
         func refuse(
             _ error: ErrorCode, _ message: String
@@ -262,7 +268,9 @@ extension GroupDriver {
                 let endpoint = facts.endpoint(of: owner, listener: listener)
             else { return refuse(.coordinatorNotAvailable, "The coordinator is not available.") }
             return (.none, "NONE", owner.raw, endpoint.host, endpoint.port)
-        case 1, 2: return refuse(.coordinatorNotAvailable, "The coordinator is not available.")
+        // Transactions have no owner yet; share groups are asked for from version 6 on (KIP-932).
+        case 1: return refuse(.coordinatorNotAvailable, "The coordinator is not available.")
+        case 2 where version >= 6: return refuse(.coordinatorNotAvailable, "The coordinator is not available.")
         default: return refuse(.invalidRequest, "Unknown coordinator key type \(keyType).")
         }
     }
