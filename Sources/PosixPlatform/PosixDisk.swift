@@ -101,7 +101,7 @@ package final class PosixDisk: Disk {
         case .createNew: flags = O_RDWR | O_CREAT | O_EXCL
         case .replace: flags = O_RDWR | O_CREAT | O_TRUNC
         }
-        let fd = csystem_open(path, flags, 0o644)
+        let fd = csystem_open(path, flags, 0o600)
         guard fd >= 0 else { throw failure("open", path, errno) }
         return PosixFile(path: path, fd: fd)
     }
@@ -128,7 +128,7 @@ package final class PosixDisk: Disk {
     }
 
     package func createDirectory(_ path: String) throws(DiskError) {
-        if mkdir(path, 0o755) == 0 { return }
+        if mkdir(path, 0o700) == 0 { return }
         switch errno {
         case EEXIST:
             var status = stat()
@@ -137,7 +137,7 @@ package final class PosixDisk: Disk {
             let parent = parentDirectory(of: path)
             guard parent != path else { throw failure("mkdir", path, ENOENT) }
             try createDirectory(parent)
-            if mkdir(path, 0o755) != 0, errno != EEXIST { throw failure("mkdir", path, errno) }
+            if mkdir(path, 0o700) != 0, errno != EEXIST { throw failure("mkdir", path, errno) }
         default: throw failure("mkdir", path, errno)
         }
     }
@@ -168,7 +168,7 @@ package final class PosixDisk: Disk {
     }
 
     package func lock(_ path: String) throws(DiskError) -> (any DiskLock)? {
-        let fd = csystem_open(path, O_RDWR | O_CREAT, 0o644)
+        let fd = csystem_open(path, O_RDWR | O_CREAT, 0o600)
         guard fd >= 0 else { throw failure("open", path, errno) }
         // flock belongs to the open file: a second start within this process is refused as well.
         if flock(fd, LOCK_EX | LOCK_NB) == 0 { return PosixDiskLock(fd: fd) }
