@@ -107,7 +107,8 @@ struct Recovery: ~Copyable {
             }
             var header = JuteReader(UnsafeRawBufferPointer(rebasing: buffer[..<LogFormat.headerBytes]))
             guard (try? header.int32()) == LogFormat.magic else {
-                if buffer[..<filled].allSatisfy({ $0 == 0 }) {
+                // Written in part, and nothing behind it.
+                if buffer[LogFormat.headerBytes..<filled].allSatisfy({ $0 == 0 }) {
                     remarks.append("\(path) had no header yet and was removed")
                     try disk.remove(path)
                     return

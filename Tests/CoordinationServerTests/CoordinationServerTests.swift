@@ -1,0 +1,288 @@
+import Bytes
+import CoordinationProtocol
+import Platform
+import SimulatedPlatform
+import Testing
+
+@testable import CoordinationServer
+
+@Suite("The coordinator")
+struct CoordinationServerTests {
+    @Test("answers requests in their order, those right behind the handshake too") func order() {
+        let bench = Bench()
+        let wire = bench.wire()
+        wire.connect()
+        wire.ask(.create, CreateRequest(path: "/a", data: [1]))
+        wire.ask(.getData, GetDataRequest(path: "/a"))
+        wire.ask(.create, CreateRequest(path: "/a", data: [1]))
+        wire.ask(.exists, ExistsRequest(path: "/none"))
+        #expect(bench.run { wire.replies.count == 4 })
+        #expect(wire.welcome?.timeout == 4000)
+        #expect(wire.replies.map(\.header.xid) == [1, 2, 3, 4])
+        #expect(wire.replies.map(\.header.error) == [.ok, .ok, .nodeExists, .noNode])
+        #expect(wire.replies.map(\.header.zxid) == [2, 2, 3, 3])
+    }
+
+    @Test("a watch event comes before every reply that shows the change") func events() {
+        let bench = Bench()
+        let watcher = bench.client(), writer = bench.client()
+        watcher.ask(.exists, ExistsRequest(path: "/a", watch: true))
+        bench.run { watcher.replies.count == 1 }
+        writer.ask(.exists, ExistsRequest(path: "/a", watch: true))
+        writer.ask(.create, CreateRequest(path: "/a", data: nil))
+        watcher.ask(.getData, GetDataRequest(path: "/a"))
+        #expect(bench.run { writer.replies.count == 3 && watcher.replies.count == 3 })
+        #expect(writer.replies.map(\.header.xid) == [1, -1, 2])
+        let event = writer.replies[1]
+        #expect(event.header.zxid == writer.replies[2].header.zxid)
+        #expect((try? WatchEvent.decode(event.body)) == WatchEvent(.nodeCreated, path: "/a"))
+        let order = watcher.replies.map(\.header)
+        if order[2].xid == 2, order[2].error == .ok { #expect(order[1].xid == -1) }
+    }
+
+    @Test("four-letter words are answered whole or in pieces; others are refused by name") func words() {
+        let bench = Bench { $0.words = ["ruok", "srvr", "mntr", "stat", "cons", "conf", "dump", "wchs", "isro", "envi"] }
+        #expect(bench.word("ruok") == "imok")
+        #expect(bench.word("ruok\n") == "imok")
+        #expect(bench.word("isro") == "rw")
+        #expect(bench.word("srvr").contains("Mode: standalone\nNode count: 5\n"))
+        #expect(bench.word("dirs") == "dirs is not executed because it is not in the whitelist.\n")
+        #expect(bench.word("GET / HTTP/1.1\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+        for word in ["mntr", "stat", "cons", "conf", "dump", "wchs", "envi"] { #expect(bench.word(word).count > 10) }
+        let wire = bench.wire()
+        wire.isText = true
+        for byte in [UInt8]("ruok".utf8) {
+            wire.send([byte])
+            bench.simulation.run(for: .milliseconds(20))
+        }
+        bench.run { wire.reason != nil }
+        #expect(wire.text == [UInt8]("imok".utf8))
+    }
+
+    @Test("packets up to jute.maxbuffer are served, larger and negative ones close") func lengths() {
+        let bench = Bench()
+        let wire = bench.client()
+        // Path, list and lengths around the data.
+        let overhead = CreateRequest(path: "/big", data: []).encoded.count + 8
+        wire.ask(.create, CreateRequest(path: "/big", data: [UInt8](repeating: 1, count: 0xfffff - overhead)))
+        #expect(bench.run { wire.replies.count == 1 })
+        #expect(wire.replies.first?.header.error == .ok)
+        wire.ask(.create, CreateRequest(path: "/bigger", data: [UInt8](repeating: 1, count: 0x100000 - overhead)))
+        #expect(bench.run { wire.reason != nil })
+        let other = bench.wire()
+        other.send([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0])
+        #expect(bench.run { other.reason != nil })
+        #expect(other.replies.isEmpty)
+    }
+
+    @Test("an old client's handshake has no read-only flag, and neither has its answer") func oldHandshake() {
+        let bench = Bench()
+        let wire = bench.wire()
+        wire.isText = true
+        var request = ConnectRequest()
+        request.readOnly = nil
+        var writer = JuteWriter()
+        writer.packet(request)
+        wire.send(writer.bytes.array)
+        #expect(bench.run { wire.text.count >= 40 })
+        bench.simulation.run(for: .milliseconds(50))
+        #expect(wire.text.count == 40)
+    }
+
+    @Test("a refused session is told so with zeros; one from the future is not answered") func refusals() {
+        let bench = Bench()
+        let refused = bench.wire()
+        refused.connect(session: 99, password: [UInt8](repeating: 1, count: 16))
+        #expect(bench.run { refused.reason != nil })
+        #expect(refused.welcome == ConnectResponse())
+        let future = bench.wire()
+        future.connect(seen: 1 << 40)
+        #expect(bench.run { future.reason != nil })
+        #expect(future.welcome == nil)
+    }
+
+    @Test("a resumed session closes the connection that spoke for it") func evicts() {
+        let bench = Bench()
+        let first = bench.client()
+        first.ask(.create, CreateRequest(path: "/e", data: nil, mode: .ephemeral))
+        bench.run { first.replies.count == 1 }
+        let second = bench.wire()
+        second.connect(session: first.welcome?.sessionID ?? 0, password: first.welcome?.password ?? [])
+        #expect(bench.run { second.welcome != nil && first.reason != nil })
+        #expect(second.welcome?.sessionID == first.welcome?.sessionID)
+        second.ask(.exists, ExistsRequest(path: "/e"))
+        #expect(bench.run { second.replies.count == 1 })
+        #expect(second.replies.first?.header.error == .ok)
+    }
+
+    @Test("a silent session expires at most about a tick late, its nodes go, and its connection is closed") func expiry() {
+        let bench = Bench()
+        let silent = bench.client(timeout: 2000), other = bench.client(timeout: 10_000)
+        silent.ask(.create, CreateRequest(path: "/e", data: nil, mode: .ephemeral))
+        bench.run { silent.replies.count == 1 }
+        let began = bench.simulation.now
+        other.ask(.exists, ExistsRequest(path: "/e", watch: true))
+        #expect(bench.run { other.replies.count == 2 })
+        let took = bench.simulation.now - began
+        #expect(took >= .milliseconds(2000) - .milliseconds(10))
+        #expect(took <= .milliseconds(3100))
+        #expect(bench.run { silent.reason != nil })
+        #expect((try? WatchEvent.decode(other.replies[1].body)) == WatchEvent(.nodeDeleted, path: "/e"))
+    }
+
+    @Test("pings keep a session") func pings() {
+        let bench = Bench()
+        let wire = bench.client(timeout: 1000)
+        for _ in 0..<10 {
+            bench.simulation.run(for: .milliseconds(700))
+            wire.ping()
+        }
+        #expect(bench.run { wire.replies.count == 10 })
+        #expect(wire.replies.allSatisfy { $0.header.xid == -2 && $0.header.error == .ok })
+        #expect(wire.reason == nil)
+    }
+
+    @Test("a paused process takes nobody's session") func pause() {
+        let bench = Bench()
+        let wire = bench.client(timeout: 2000)
+        bench.node.pause()
+        bench.simulation.run(for: .seconds(20))
+        bench.node.resume()
+        bench.simulation.run(for: .milliseconds(700))
+        wire.ping()
+        #expect(bench.run { wire.replies.count == 1 || wire.reason != nil })
+        #expect(wire.reason == nil)
+    }
+
+    @Test("closing answers, then ends the stream; the ephemerals are gone by then") func close() {
+        let bench = Bench()
+        let wire = bench.client(), other = bench.client()
+        wire.ask(.create, CreateRequest(path: "/e", data: nil, mode: .ephemeral))
+        let xid = wire.ask(.closeSession)
+        #expect(bench.run { wire.reason != nil })
+        #expect(wire.reply(xid)?.header.error == .ok)
+        other.ask(.exists, ExistsRequest(path: "/e"))
+        #expect(bench.run { other.replies.count == 1 })
+        #expect(other.replies.first?.header.error == .noNode)
+    }
+
+    @Test("a client that does not read does not stall others, and gets everything in the end") func slowReader() {
+        let bench = Bench()
+        let slow = bench.client(timeout: 10_000), other = bench.client(timeout: 10_000)
+        slow.ask(.create, CreateRequest(path: "/big", data: [UInt8](repeating: 7, count: 200_000)))
+        bench.run { slow.replies.count == 1 }
+        slow.connection?.pause()
+        for _ in 0..<60 { slow.ask(.getData, GetDataRequest(path: "/big")) }
+        bench.simulation.run(for: .milliseconds(500))
+        #expect((bench.server?.connections.compactMap { $0?.connection.unsentBytes }.max() ?? 0) < 3 << 20)
+        other.ask(.exists, ExistsRequest(path: "/big"))
+        #expect(bench.run { other.replies.count == 1 })
+        slow.connection?.resume()
+        #expect(bench.run { slow.replies.count == 61 })
+    }
+
+    @Test("too many connections of one address are not let in") func limit() {
+        let bench = Bench { $0.maxClientConnections = 2 }
+        let wires = (0..<3).map { _ in bench.wire(from: "one") }
+        #expect(bench.run { wires.contains { $0.reason != nil } })
+        #expect(wires.count { $0.reason != nil } == 1)
+        #expect(bench.word("ruok") == "imok")
+    }
+
+    @Test("a port that is taken, and a directory in use, are named before anything is touched") func taken() {
+        let bench = Bench()
+        _ = bench.client()
+        #expect(bench.problem == nil)
+        let world = bench.node.world!
+        do throws(StartProblem) {
+            _ = try CoordinationServer.start(config: bench.config, world: world)
+            Issue.record("two on one port")
+        } catch { #expect(error.description.contains("Stop that program")) }
+        var other = bench.config
+        other.clientPort = 2199
+        do throws(StartProblem) {
+            _ = try CoordinationServer.start(config: other, world: world)
+            Issue.record("two on one directory")
+        } catch { #expect(error.description.contains("in use by another coordinator")) }
+    }
+
+    @Test("an append that fails stops the coordinator, and nothing was promised") func appendFails() {
+        let bench = Bench()
+        let wire = bench.client()
+        wire.ask(.create, CreateRequest(path: "/a", data: nil))
+        bench.run { wire.replies.count == 1 }
+        bench.node.storage.fail(.sync, of: "log.", code: 5)
+        wire.ask(.create, CreateRequest(path: "/b", data: nil))
+        #expect(bench.run { !bench.ended.isEmpty })
+        #expect(bench.ended.first??.contains("the coordinator stops") == true)
+        bench.run { wire.reason != nil }
+        #expect(wire.replies.count == 1)
+    }
+
+    @Test("stopped cleanly, everything is there at the next start") func cleanStop() {
+        let bench = Bench()
+        let wire = bench.client()
+        wire.ask(.create, CreateRequest(path: "/a", data: [4]))
+        bench.run { wire.replies.count == 1 }
+        var stopped = false
+        bench.server?.stop { stopped = true }
+        #expect(bench.run { stopped })
+        bench.node.crash(.power)
+        bench.node.restart()
+        let again = bench.client()
+        again.ask(.getData, GetDataRequest(path: "/a"))
+        #expect(bench.run { again.replies.count == 1 })
+        #expect((try? GetDataResponse.decode(again.replies.first?.body ?? []).data) == [4])
+    }
+
+    @Test("whatever was acknowledged survives kill -9 and power failures, with snapshots taken meanwhile", arguments: 1...12 as ClosedRange<UInt64>)
+    func crashes(_ seed: UInt64) throws {
+        let bench = Bench(seed: seed) { $0.snapCount = 40 }
+        var acknowledged: Set<String> = []
+        var asked: [Int32: String] = [:]
+        var next = 0
+        var highest: Int64 = 0
+        for round in 0..<5 {
+            #expect(bench.problem == nil)
+            let wire = bench.client(timeout: 10_000)
+            for _ in 0..<60 {
+                let path = "/n\(next)"
+                next += 1
+                asked[wire.ask(.create, CreateRequest(path: path, data: [UInt8](path.utf8)))] = path
+            }
+            let enough = Int(bench.simulation.random.next() % 60)
+            bench.run { wire.replies.count >= enough }
+            bench.node.crash(bench.simulation.random.next() % 2 == 0 ? .process : .power)
+            for reply in wire.replies where reply.header.error == .ok {
+                if let path = asked[reply.header.xid] { acknowledged.insert(path) }
+                highest = max(highest, reply.header.zxid)
+            }
+            asked = [:]
+            bench.node.restart()
+            #expect(bench.problem == nil, "round \(round)")
+            let reader = bench.client(timeout: 10_000)
+            reader.ask(.getChildren, GetChildrenRequest(path: "/"))
+            #expect(bench.run { reader.replies.count == 1 })
+            #expect((reader.replies.first?.header.zxid ?? 0) >= highest)
+            let children = try GetChildrenResponse.decode(reader.replies.first?.body ?? []).children
+            let missing = acknowledged.subtracting(children.map { "/" + $0 })
+            #expect(missing.isEmpty, "lost \(missing.sorted().prefix(3)), seed \(seed)")
+        }
+    }
+
+    @Test("the same seed plays the same run") func deterministic() {
+        func hash() -> UInt64 {
+            let bench = Bench(seed: 5) { $0.snapCount = 30 }
+            let wires = (0..<5).map { _ in bench.client() }
+            for index in 0..<40 {
+                for wire in wires {
+                    wire.ask(.exists, ExistsRequest(path: "/n\(index)", watch: true))
+                    wire.ask(.create, CreateRequest(path: "/n\(index)", data: nil, mode: .ephemeral))
+                }
+            }
+            bench.simulation.run(for: .seconds(8))
+            return bench.simulation.traceHash
+        }
+        #expect(hash() == hash())
+    }
+}
