@@ -34,6 +34,8 @@ package final class CoordinationServer {
     private var lastTick: Instant
     private var snapshotting: SnapshotStore.Writing?
     private var isSnapshotting = false
+    /// A snapshot that is whole before its last transaction is durable.
+    private var waitingToBePlaced: (() -> Void)?
     private var untilSnapshot = 0
     var statistics = ServerStatistics()
     let startedAt: Instant
@@ -354,6 +356,10 @@ package final class CoordinationServer {
             }
             flying.release()
             resumePaused()
+            if let waiting = waitingToBePlaced {
+                waitingToBePlaced = nil
+                waiting()
+            }
             if log.isGathering { fly() } else if isStopping { finish() }
             considerSnapshot()
         }
@@ -409,7 +415,7 @@ package final class CoordinationServer {
     /// Not before its last transaction is durable: a snapshot must never know more than the log.
     private func place(_ writing: SnapshotStore.Writing, _ began: Instant) {
         guard log.durable >= writing.zxid else {
-            world.timers.soon { [self] in place(writing, began) }
+            waitingToBePlaced = { [self] in place(writing, began) }
             return
         }
         snapshots.place(writing) { [self] problem in
