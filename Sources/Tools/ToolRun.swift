@@ -42,14 +42,17 @@ package enum ToolRun {
         _ line: CommandLine, _ tool: any ToolWorld, clientID: String, older: String? = nil,
         configOption: String = "command-config"
     ) throws(ToolFailure) -> ClusterSession {
-        let given: String?
+        var given: String?
         let path: String?
+        let coordinator: String?
         do throws(CommandLineError) {
             given = try Bootstrap.address(line, tool, older: older)
             path = try line.value(configOption)
+            coordinator = try line.value("zookeeper")
         } catch {
             throw ToolFailure(error.message)
         }
+        if given == nil, let coordinator { given = try CoordinatorLookup.brokers(coordinator, tool) }
         guard let given else { throw ToolFailure("--bootstrap-server must be specified") }
         return try ClusterSession(
             tool, bootstrap: given, clientID: clientID, config: Bootstrap.properties(path, tool))
