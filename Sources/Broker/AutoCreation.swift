@@ -28,7 +28,9 @@ extension TopicAdmin {
         }
         let brokers = metadata.brokers.map { ReplicaPlacement.Candidate($0.id, rack: $0.rack) }
         let factor = Int(settings.defaultReplicationFactor)
-        guard !brokers.isEmpty, factor <= brokers.count else { return then(.invalidReplicationFactor) }
+        // Not told yet who is there: the client asks again.
+        guard !brokers.isEmpty else { return then(.leaderNotAvailable) }
+        guard factor <= brokers.count else { return then(.invalidReplicationFactor) }
         let placed: [[BrokerID]]
         do throws(ReplicaPlacement.Refusal) {
             placed = try ReplicaPlacement.place(
@@ -48,6 +50,11 @@ extension TopicAdmin {
                 world.journal.notice(
                     "topic created by first use (auto.create.topics.enable)",
                     ["topic": name, "partitions": placed.count, "asked_by": client])
+                if let gone = goneAt[name] {
+                    world.journal.warning(
+                        "a deleted topic came back by its first use",
+                        ["topic": name, "seconds_after": (world.clock.now - gone).wholeMilliseconds / 1000, "asked_by": client])
+                }
                 topicsChanged([name])
             // Somebody else was first: it has or will soon have a leader.
             case .topicAlreadyExists?: topicsChanged([name])
@@ -59,6 +66,15 @@ extension TopicAdmin {
 
     /// The metadata cache has heard of these.
     package func topicsChanged(_ names: [String]) {
+        let now = world.clock.now
+        for name in names {
+            if metadata.topic(name) == nil {
+                goneAt = goneAt.filter { now - $0.value < .seconds(60) }
+                if goneAt.count < 1000 { goneAt[name] = now }
+            } else if autoCreations[name] == nil {
+                goneAt[name] = nil
+            }
+        }
         for name in names where autoCreations[name] != nil {
             guard let topic = metadata.topic(name), topic.partitions.count >= Int(settings.defaultPartitions),
                 topic.partitions.allSatisfy({ $0.leader.raw >= 0 })

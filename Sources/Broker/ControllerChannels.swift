@@ -38,6 +38,7 @@ package final class ControllerChannels {
         }
     }
     private struct Barrier {
+        var number: UInt64
         var needs: [(broker: BrokerID, number: UInt64)]
         var then: () -> Void
     }
@@ -81,13 +82,20 @@ package final class ControllerChannels {
         pump(channel)
     }
 
-    /// Calls back once everything sent so far was answered by every broker that is still there.
-    package func whenHeard(then: @escaping () -> Void) {
+    /// Calls back once everything sent so far was answered by every broker that is still there, or after `patience`: a broker
+    /// that is dead but not yet known to be must hold up nobody.
+    package func whenHeard(patience: Duration, then: @escaping () -> Void) {
         let needs = channels.keys.sorted().compactMap { broker -> (broker: BrokerID, number: UInt64)? in
             guard let last = channels[broker]?.queue.last else { return nil }
             return (broker, last.number)
         }
-        barriers.append(Barrier(needs: needs, then: then))
+        let number = nextNumber
+        nextNumber += 1
+        barriers.append(Barrier(number: number, needs: needs, then: then))
+        world.after(patience) { [weak self] in
+            guard let self, let index = self.barriers.firstIndex(where: { $0.number == number }) else { return }
+            self.barriers.remove(at: index).then()
+        }
         world.timers.soon { [weak self] in self?.checkBarriers() }
     }
 

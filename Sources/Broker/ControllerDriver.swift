@@ -843,8 +843,8 @@ package final class ControllerDriver {
 
     // MARK: Waiting for the cluster to know
 
-    /// Calls back with true once `isOver` holds and every live broker has heard of it; with false at the deadline or when the
-    /// term ends.
+    /// Calls back with true once `isOver` holds and every live broker has heard of it (those that do not answer are waited for a
+    /// second); with false at the deadline or when the term ends.
     package func whenHeard(
         within limit: Duration, isOver: @escaping (ControllerCore) -> Bool, then: @escaping (Bool) -> Void
     ) {
@@ -861,7 +861,7 @@ package final class ControllerDriver {
         for number in waiters.keys.sorted() {
             guard let waiter = waiters[number], !waiter.asked, waiter.isOver(core) else { continue }
             waiters[number]?.asked = true
-            channels.whenHeard { [weak self] in self?.end(number, true) }
+            channels.whenHeard(patience: .seconds(1)) { [weak self] in self?.end(number, true) }
         }
     }
 

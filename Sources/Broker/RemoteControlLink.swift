@@ -9,6 +9,8 @@ package final class RemoteControlLink: ControlLink {
     private let clientID: String
     private var link: BrokerLink?
     private var open = true
+    /// Said once, until it answers again.
+    private var complained = false
 
     /// - Parameter address: asked for each new connection, so that a broker that moved is found.
     package init(world: any World, clientID: String, address: @escaping () -> BrokerAddress?) {
@@ -43,9 +45,12 @@ package final class RemoteControlLink: ControlLink {
     private func answered(_ result: Result<ControlAnswer, LinkError>, _ then: @escaping (ControlAnswer?) -> Void) {
         guard open else { return }
         switch result {
-        case .success(let answer): then(answer)
+        case .success(let answer):
+            complained = false
+            then(answer)
         case .failure(let error):
-            world.journal.info("a broker did not answer the controller", ["reason": "\(error)"])
+            if !complained { world.journal.info("a broker did not answer the controller", ["reason": "\(error)"]) }
+            complained = true
             then(nil)
         }
     }

@@ -42,6 +42,8 @@ package final class TopicAdmin {
     /// Asked for by a client's Metadata, and not led yet: all who wait for one creation share it.
     var autoCreations: [String: [(ErrorCode) -> Void]] = [:]
     var quietTimers: [String: TimerID] = [:]
+    /// When topics went, for a minute: so that one which comes back by itself can be told by whom.
+    var goneAt: [String: Instant] = [:]
 
     package init(
         world: any World, tree: any Tree, metadata: MetadataCache, controller: ControllerDriver, settings: ControllerSettings,
@@ -327,16 +329,19 @@ package final class TopicAdmin {
                     return refuse(error == .sessionExpired ? .notController : .unknownServerError, "the coordinator answered \(error)")
                 }
                 guard request.timeoutMs > 0 else { return refuse(.requestTimedOut, nil) }
+                let limit = min(Duration.milliseconds(Int64(request.timeoutMs)), .seconds(5))
                 controller.whenHeard(
-                    within: .milliseconds(Int64(request.timeoutMs)),
+                    within: limit,
                     isOver: { core in
                         if core.view.topics[name]?.id != topic.id { return true }
                         // A broker that holds it is down: it is gone for clients, the rest follows when that one is back.
                         if case .waiting(let brokers)? = core.deletions[name]?.step { return !brokers.isEmpty }
                         return false
                     }
-                ) { reached in
-                    if !reached { return refuse(.requestTimedOut, nil) }
+                ) { [self] reached in
+                    // A broker that holds it does not answer: the topic is hidden, which is all that Kafka waits for.
+                    let hidden = controller.isBeingDeleted(name) && request.timeoutMs > 5000
+                    guard reached || hidden else { return refuse(.requestTimedOut, nil) }
                     tasks.end(index, result)
                 }
             }

@@ -145,7 +145,9 @@ package struct ControllerCore: Equatable, Sendable {
         var effects: [Effect] = []
         var creating: [String: [NewState]] = [:]
         for partition in partitions where deletions[partition.topic] == nil {
-            guard let topic = view.topics[partition.topic], var view = topic.partitions[partition.partition] else { continue }
+            // No copy of the topic is held across the writes below: it would be copied for each of its partitions.
+            guard var view = view[partition] else { continue }
+            let unclean = self.view.topics[partition.topic]?.uncleanElection ?? false
             if view.pending != nil {
                 view.decideAgain = true
                 self.view[partition] = view
@@ -153,7 +155,7 @@ package struct ControllerCore: Equatable, Sendable {
             }
             guard
                 let next = PartitionLifecycle.nextState(
-                    view, in: self.view, uncleanElection: topic.uncleanElection, controllerEpoch: epoch)
+                    view, in: self.view, uncleanElection: unclean, controllerEpoch: epoch)
             else {
                 if view.wantsPreferredLeader {
                     view.wantsPreferredLeader = false

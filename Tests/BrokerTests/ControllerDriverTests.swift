@@ -237,6 +237,32 @@ struct ControllerDriverTests {
         #expect(altered?.topics.first?.partitions.first?.errorCode == .ineligibleReplica)
     }
 
+    @Test("keeps nobody waiting for a broker that is dead but still registered") func deadButRegistered() {
+        let cluster = cluster(3)
+        let controller = cluster.controllers[0]
+        let other = cluster.brokers.values.filter { $0.id != controller.id }.map(\.id).min()!
+        cluster.crash(other.raw)
+        var created: CreateTopicsResponse?
+        controller.admin.createTopics(controller.create("orders", timeoutMs: 30_000)) { created = $0 }
+        #expect(cluster.run(within: .seconds(2)) { created != nil })
+        #expect(created?.topics.first?.errorCode == ErrorCode.none)
+    }
+
+    @Test("takes hundreds of partitions in its stride") func manyPartitions() {
+        let cluster = cluster(2)
+        let controller = cluster.controllers[0]
+        var created: CreateTopicsResponse?
+        controller.admin.createTopics(controller.create("wide", partitions: 400, replicas: 2, timeoutMs: 30_000)) { created = $0 }
+        #expect(cluster.run(within: .seconds(10)) { created != nil })
+        #expect(created?.topics.first?.errorCode == ErrorCode.none)
+        cluster.crash(controller.id.raw)
+        let moved = cluster.run(within: .seconds(20)) {
+            guard let new = cluster.controllers.first, let topic = new.metadata.topic("wide") else { return false }
+            return new.id != controller.id && topic.partitions.allSatisfy { $0.leader == new.id }
+        }
+        #expect(moved)
+    }
+
     @Test("lets the new one finish a deletion that its predecessor began") func deletionSurvives() {
         let cluster = cluster(3)
         let old = cluster.controllers[0]
