@@ -155,7 +155,10 @@ package struct GroupCatalog {
                 response.members.append(gone)
             }
             // Before version 3 there was one member and one place for its error (KIP-345).
-            if version < 3 { response.errorCode = response.members.first?.errorCode ?? .none }
+            if version < 3 {
+                response.errorCode = response.members.first?.errorCode ?? .none
+                response.members = []
+            }
         }
         return response
     }

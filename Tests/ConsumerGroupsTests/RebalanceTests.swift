@@ -223,7 +223,9 @@ struct MemberTests {
     @Test("of an old version leaves alone, with the error where it looks for it") func leavesOld() {
         let stage = Stage()
         let members = stage.stableGroup(1)
-        #expect(stage.leave([("nobody", nil)], version: 2).errorCode == .unknownMemberID)
+        let refused = stage.leave([("nobody", nil)], version: 2)
+        #expect(refused.errorCode == .unknownMemberID)
+        #expect(refused.members.isEmpty)
         #expect(stage.leave([(members[0], nil)], version: 2).errorCode == ErrorCode.none)
         #expect(stage.state() == .empty)
         #expect(stage.leave([("m", nil)], group: "none").members.map(\.errorCode) == [.unknownMemberID])
