@@ -109,7 +109,9 @@ let package = Package(
             [
                 "Bytes", "Platform", "SimulatedPlatform", "CoordinationProtocol", "Coordination", "CoordinationServer",
             ]),
-        tests("CommitLog", ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "Records"], golden: true),
+        tests(
+            "CommitLog", ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "ClusterModel", "Records"],
+            golden: true),
         tests("Replication", ["Platform", "ClusterModel"]),
         tests("Controller", ["Bytes", "Platform", "ClusterModel"]),
         tests("ConsumerGroups", ["Bytes", "Platform", "ClusterModel", "KafkaProtocol"]),

@@ -24,7 +24,8 @@ extension PartitionLog {
     /// One sync covers all that were asked for while the one before it was under way.
     func sync(_ then: @escaping (AppendError?) -> Void) {
         syncWaiters.append(then)
-        if !isSyncing { startSync() }
+        // Not beside a cut, which removes what would be synced.
+        if !isSyncing, !isExclusive { startSync() }
     }
 
     private func startSync() {
@@ -35,7 +36,12 @@ extension PartitionLog {
             for waiter in waiters { waiter(nil) }
             return
         }
+        guard !isClosed else {
+            for waiter in waiters { waiter(.closed) }
+            return
+        }
         isSyncing = true
+        inFlight += 1
         lastSync = world.clock.now
         let dirty = unsyncedSegments
         let work = syncWork(dirty)
@@ -56,7 +62,8 @@ extension PartitionLog {
                 fail(error)
                 for waiter in waiters { waiter(.offline(reason: error.description)) }
             }
-            if !syncWaiters.isEmpty { startSync() }
+            if !syncWaiters.isEmpty, !isExclusive { startSync() }
+            landed()
         }
     }
 
@@ -112,6 +119,7 @@ extension PartitionLog {
 
     func exclusiveDone() {
         isExclusive = false
+        if !syncWaiters.isEmpty, !isSyncing { startSync() }
         while !isExclusive, !waiting.isEmpty { waiting.removeFirst()() }
     }
 

@@ -114,7 +114,7 @@ package final class PartitionLog {
     var recent = RecentBatches()
     var isClosed = false
 
-    /// Writes and rolls asked for and not completed.
+    /// Writes, rolls and syncs asked for and not completed.
     var inFlight = 0
     /// A segment's file is being made. Everything behind it waits, so that a crash finds no later segment without the earlier
     /// one's records.

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 /// Memory that doubles while a stream is unpacked into it, up to a limit: what a batch costs follows what it really holds, not
 /// what it claims.
 struct GrowingMemory: ~Copyable {

@@ -100,7 +100,7 @@ struct LogDirectoryTests {
         for epoch: Int32 in 0..<4 { _ = try log.append(batch(3), epoch: LeaderEpoch(epoch), in: fixture.simulation) }
         let epochs = log.epochs
         for isClean in [false, true] {
-            var directory = try? nil as LogDirectory?
+            var directory: LogDirectory?
             fixture.node.restart()
             if isClean {
                 let open = try fixture.open()

@@ -1,6 +1,6 @@
 import Bytes
 import ClusterModel
-import Foundation
+import FoundationEssentials
 import Platform
 import Records
 import SimulatedPlatform
@@ -41,28 +41,31 @@ final class LogFixture {
         return result ?? LogOpenError(path: path, "not answered")
     }
 
-    /// Copies a directory of the test bundle's to this machine's disk, and syncs nothing.
+    /// Beside this file.
+    static let goldenRoot = parentDirectory(of: #filePath) + "/Golden"
+
+    /// Copies a golden directory to this machine's disk, and syncs nothing.
     func install(golden name: String, at path: String) throws {
-        guard let root = Bundle.module.url(forResource: "Golden", withExtension: nil) else { return }
-        try install(root.appendingPathComponent(name), path)
+        try install(LogFixture.goldenRoot + "/" + name, path)
     }
 
-    private func install(_ url: URL, _ path: String) throws {
+    private func install(_ source: String, _ path: String) throws {
         try disk.createDirectory(path)
-        for entry in try FileManager.default.contentsOfDirectory(at: url, includingPropertiesForKeys: [.isDirectoryKey])
-        {
-            let target = "\(path)/\(entry.lastPathComponent)"
-            if try entry.resourceValues(forKeys: [.isDirectoryKey]).isDirectory == true {
-                try install(entry, target)
+        for name in try FileManager.default.contentsOfDirectory(atPath: source) {
+            var isDirectory = false
+            _ = FileManager.default.fileExists(atPath: "\(source)/\(name)", isDirectory: &isDirectory)
+            if isDirectory {
+                try install("\(source)/\(name)", "\(path)/\(name)")
             } else {
-                try disk.write([UInt8](try Data(contentsOf: entry)), to: target)
+                try disk.write(try LogFixture.contents("\(source)/\(name)"), to: "\(path)/\(name)")
             }
         }
     }
 
-    static func golden(_ name: String) throws -> [UInt8] {
-        let root = try #require(Bundle.module.url(forResource: "Golden", withExtension: nil))
-        return [UInt8](try Data(contentsOf: root.appendingPathComponent(name)))
+    static func golden(_ name: String) throws -> [UInt8] { try contents(goldenRoot + "/" + name) }
+
+    private static func contents(_ path: String) throws -> [UInt8] {
+        [UInt8](try #require(FileManager.default.contents(atPath: path)))
     }
 }
 

@@ -1,6 +1,6 @@
 import Bytes
 import ClusterModel
-import Foundation
+import FoundationEssentials
 import Platform
 import PosixPlatform
 import Testing

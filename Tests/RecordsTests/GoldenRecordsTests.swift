@@ -1,6 +1,6 @@
 import Bytes
 import Compression
-import Foundation
+import FoundationEssentials
 import Testing
 
 @testable import Records
@@ -57,8 +57,8 @@ struct GoldenRecords: Decodable, Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     static let all: [GoldenRecords] = {
-        guard let url = Bundle.module.url(forResource: "records", withExtension: "json", subdirectory: "Golden"),
-            let data = try? Data(contentsOf: url),
+        let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+        guard let data = FileManager.default.contents(atPath: "/\(folder)/Golden/records.json"),
             let all = try? JSONDecoder().decode([GoldenRecords].self, from: data)
         else { return [] }
         return all
