@@ -124,7 +124,10 @@ let package = Package(
             ]),
         tests(
             "BrokerServer",
-            ["Bytes", "Platform", "SimulatedPlatform", "ClusterModel", "KafkaProtocol", "Records", "Broker"]),
+            [
+                "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
+                "CoordinationServer", "Broker",
+            ]),
         tests("Tools", ["Platform", "KafkaProtocol"]),
     ],
     swiftLanguageModes: [.v6]

@@ -5,6 +5,11 @@ extension RequestRouter {
     func leaveGroup(
         _ request: LeaveGroupRequest, _ context: RequestContext, then: @escaping (LeaveGroupResponse) -> Void
     ) {
-        groups.leaveGroup(request, version: context.version, then: then)
+        groups.leaveGroup(request, version: context.version) { response in
+            var response = response
+            // Before version 3 the one member has no entry of its own.
+            if context.version < 3 { response.members = [] }
+            then(response)
+        }
     }
 }
