@@ -47,7 +47,7 @@ def masked(text):
 # Kafka prints these without line ends between rows, an evident slip; the words and their order are what counts.
 WORDS_ONLY = re.compile(r"kafka-consumer-groups")
 # Which record of which partition comes first is chance.
-ANY_ORDER = re.compile(r"kafka-console-consumer|--describe$|kafka-topics.*--list")
+ANY_ORDER = re.compile(r"kafka-console-consumer|--describe$|--topics-with-overrides|kafka-topics.*--list")
 
 
 @pytest.mark.parametrize("name", TRANSCRIPTS)
