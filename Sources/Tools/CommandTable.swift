@@ -25,5 +25,8 @@ package enum CommandTable {
         ]
     }
 
-    package static func command(_ name: String) -> Command? { all().first { $0.name == name } }
+    /// Also without the family's name: `topics` is `kafka-topics`.
+    package static func command(_ name: String) -> Command? {
+        all().first { $0.name == name } ?? all().first { $0.name == "kafka-\(name)" }
+    }
 }
