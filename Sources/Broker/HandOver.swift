@@ -5,13 +5,24 @@ import Platform
 
 /// Before a clean stop: asks the controller to move this broker's leaderships, a few times if need be.
 extension BrokerNode {
+    ///
+    /// It takes six seconds at most, whoever does not answer: a stop must not depend on anybody.
     package func handOver(then: @escaping () -> Void) {
         isStopping = true
         // Alone there is nobody to take anything.
         guard config[BrokerKeys.controlledShutdown], epoch != .none, metadata.brokers.contains(where: { $0.id != id }) else {
             return then()
         }
-        ask(left: max(1, config[BrokerKeys.controlledShutdownRetries]), then: then)
+        let once = Once(then)
+        let limit = world.after(.seconds(6)) { [world] in
+            guard !once.hasFired else { return }
+            world.journal.warning("stops without having handed everything over", ["reason": "no answer in time"])
+            once.fire()
+        }
+        ask(left: max(1, config[BrokerKeys.controlledShutdownRetries])) { [world] in
+            world.timers.cancel(limit)
+            once.fire()
+        }
     }
 
     private func ask(left: Int, then: @escaping () -> Void) {
@@ -28,7 +39,7 @@ extension BrokerNode {
                     "stops without having handed everything over", ["partitions": led, "reason": problem ?? "no other replica"])
                 return then()
             }
-            world.after(config[BrokerKeys.controlledShutdownBackoff]) { [self] in ask(left: left - 1, then: then) }
+            world.after(config[BrokerKeys.controlledShutdownBackoff]) { [weak self] in self?.ask(left: left - 1, then: then) }
         }
         if controller?.isController == true {
             controller?.controlledShutdown(request) { response in
@@ -67,6 +78,7 @@ extension BrokerNode {
 
 private final class Once {
     private var then: (() -> Void)?
+    var hasFired: Bool { then == nil }
     init(_ then: @escaping () -> Void) { self.then = then }
     func fire() {
         let then = then
