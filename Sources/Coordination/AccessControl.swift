@@ -51,7 +51,9 @@ enum AccessControl {
         for entry in list where !entry.permissions.isDisjoint(with: needed) {
             if entry.scheme == "world", entry.id == "anyone" { return true }
             for identity in identities.list where identity.scheme == entry.scheme {
-                if entry.scheme == "ip" ? matches(identity.user, network: entry.id) : identity.user == entry.id { return true }
+                if entry.scheme == "ip" ? matches(identity.user, network: entry.id) : identity.user == entry.id {
+                    return true
+                }
             }
         }
         return false

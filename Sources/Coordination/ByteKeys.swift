@@ -29,7 +29,9 @@ struct ByteKeys: ~Copyable {
         let tag = byteHash(bytes, seed: 0)
         var index = Int(tag) & mask
         while slots[index].key != 0 {
-            if slots[index].tag == tag, keys[Int(slots[index].key - 1)].sameBytes(as: bytes) { return slots[index].key - 1 }
+            if slots[index].tag == tag, keys[Int(slots[index].key - 1)].sameBytes(as: bytes) {
+                return slots[index].key - 1
+            }
             index = (index + 1) & mask
         }
         return nil

@@ -64,7 +64,8 @@ struct Asker {
 /// Decides: a request becomes the record of a change or an error. Nothing is touched.
 extension ZnodeTree {
     func planCreate(
-        _ op: OpCode, _ asked: CreateAsked, by asker: borrowing Asker, _ rules: CoordinationRules, _ overlay: inout Overlay
+        _ op: OpCode, _ asked: CreateAsked, by asker: borrowing Asker, _ rules: CoordinationRules,
+        _ overlay: inout Overlay
     ) throws(CoordinationError) -> TransactionRecord {
         guard let mode = CreateMode(rawValue: asked.flags) else { throw .badArguments }
         if mode.hasTTL || op == .createTTL {
@@ -105,7 +106,8 @@ extension ZnodeTree {
     }
 
     func planDelete(
-        _ path: PathBytes, version: Int32, by asker: borrowing Asker, _ rules: CoordinationRules, _ overlay: inout Overlay
+        _ path: PathBytes, version: Int32, by asker: borrowing Asker, _ rules: CoordinationRules,
+        _ overlay: inout Overlay
     ) throws(CoordinationError) -> TransactionRecord {
         guard let (parentPath, _) = ZnodePath.split(path), !ZnodePath.isSpecial(path) else { throw .badArguments }
         guard var parent = overlay.facts(parentPath, in: self) else { throw .noNode }
@@ -149,7 +151,8 @@ extension ZnodeTree {
     }
 
     func planCheck(
-        _ path: PathBytes, version: Int32, by asker: borrowing Asker, _ rules: CoordinationRules, _ overlay: inout Overlay
+        _ path: PathBytes, version: Int32, by asker: borrowing Asker, _ rules: CoordinationRules,
+        _ overlay: inout Overlay
     ) throws(CoordinationError) -> TransactionRecord {
         guard let node = overlay.facts(path, in: self), path.count > 0 else {
             throw ZnodePath.isValid(path) ? .noNode : .badArguments

@@ -79,7 +79,9 @@ package struct CoordinationCore: ~Copyable {
         response.timeout = timeout
         if request.sessionID != 0 {
             let id = request.sessionID
-            guard let entry = sessions[id], SessionTable.password(of: id) == request.password ?? [] else { return .refused }
+            guard let entry = sessions[id], SessionTable.password(of: id) == request.password ?? [] else {
+                return .refused
+            }
             let evicted = entry.client == client ? nil : entry.client
             if let evicted { clients[evicted.raw].asker.session = 0 }
             sessions.opened(id, timeout: Int64(timeout), client: client, now: now)

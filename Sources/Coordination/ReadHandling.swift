@@ -109,7 +109,9 @@ extension CoordinationCore {
             let done = try reader.bool()
             _ = try reader.int32()
             if done { break }
-            guard let op = OpCode(rawValue: type), op == .getData || op == .getChildren else { throw .badLength(Int(type)) }
+            guard let op = OpCode(rawValue: type), op == .getData || op == .getChildren else {
+                throw .badLength(Int(type))
+            }
             let start = reply.bytes.count
             MultiHeader(type: type, error: 0).write(to: &reply)
             do throws(ReadProblem) {
@@ -214,7 +216,11 @@ extension CoordinationCore {
         for path in data {
             let node = tree.store.find(path).map { tree.store[$0].pointee }
             if let node {
-                if node.mzxid > since { tell(.nodeDataChanged, path, node) } else { watches.add(.data, path, for: client) }
+                if node.mzxid > since {
+                    tell(.nodeDataChanged, path, node)
+                } else {
+                    watches.add(.data, path, for: client)
+                }
             } else {
                 tell(.nodeDeleted, path, nil)
             }
@@ -229,7 +235,11 @@ extension CoordinationCore {
         for path in child {
             let node = tree.store.find(path).map { tree.store[$0].pointee }
             if let node {
-                if node.pzxid > since { tell(.nodeChildrenChanged, path, node) } else { watches.add(.child, path, for: client) }
+                if node.pzxid > since {
+                    tell(.nodeChildrenChanged, path, node)
+                } else {
+                    watches.add(.child, path, for: client)
+                }
             } else {
                 tell(.nodeDeleted, path, nil)
             }

@@ -132,7 +132,9 @@ extension ZnodeTree {
     package init(snapshot reader: inout JuteReader, zxid: Int64) throws(JuteError) {
         self.init(bare: ())
         let magic = try reader.int32(), version = try reader.int32()
-        guard magic == ZnodeTree.snapshotMagic, version == ZnodeTree.snapshotVersion else { throw .badLength(Int(magic)) }
+        guard magic == ZnodeTree.snapshotMagic, version == ZnodeTree.snapshotVersion else {
+            throw .badLength(Int(magic))
+        }
         _ = try reader.int64()
         for _ in 0..<(try reader.count(itemBytes: 12)) {
             let id = try reader.int64()

@@ -90,7 +90,9 @@ func sameMemory(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> B
         index += 8
     }
     while index < count {
-        if a.load(fromByteOffset: index, as: UInt8.self) != b.load(fromByteOffset: index, as: UInt8.self) { return false }
+        if a.load(fromByteOffset: index, as: UInt8.self) != b.load(fromByteOffset: index, as: UInt8.self) {
+            return false
+        }
         index += 1
     }
     return true

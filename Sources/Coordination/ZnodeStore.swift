@@ -79,7 +79,9 @@ struct ZnodeStore: ~Copyable {
     }
 
     /// A new last child of `parent`, all numbers zero. There must be no such child.
-    mutating func insert(_ name: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer?, under parent: ZnodeID) -> ZnodeID {
+    mutating func insert(_ name: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer?, under parent: ZnodeID)
+        -> ZnodeID
+    {
         let id = allocate()
         let node = self[id]
         node.pointee.parent = parent
@@ -107,7 +109,8 @@ struct ZnodeStore: ~Copyable {
     /// Takes a childless node away.
     mutating func remove(_ id: ZnodeID) {
         let node = self[id]
-        precondition(id != .root && node.pointee.childCount == 0, "removing node \(id) with \(node.pointee.childCount) children")
+        precondition(
+            id != .root && node.pointee.childCount == 0, "removing node \(id) with \(node.pointee.childCount) children")
         let parent = node.pointee.parent
         unplace(Slot(tag: byteHash(node.pointee.name, seed: parent), id: id))
         used -= 1
@@ -140,7 +143,8 @@ struct ZnodeStore: ~Copyable {
         old?.deallocate()
     }
 
-    private func fill(_ node: UnsafeMutablePointer<Znode>, name: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer?) {
+    private func fill(_ node: UnsafeMutablePointer<Znode>, name: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer?)
+    {
         let blob = UnsafeMutableRawPointer.allocate(byteCount: max(name.count + (data?.count ?? 0), 1), alignment: 1)
         if let from = name.baseAddress, name.count > 0 { blob.copyMemory(from: from, byteCount: name.count) }
         if let data, let from = data.baseAddress, data.count > 0 {

@@ -53,7 +53,8 @@ package struct ZnodeTree: ~Copyable {
         for path in ["/zookeeper", "/zookeeper/quota", "/zookeeper/config"] {
             var path = path
             path.withUTF8 { bytes in
-                guard let (parent, name) = ZnodePath.split(UnsafeRawBufferPointer(bytes)), let above = store.find(parent)
+                guard let (parent, name) = ZnodePath.split(UnsafeRawBufferPointer(bytes)),
+                    let above = store.find(parent)
                 else { return }
                 let id = store.insert(name, data: empty, under: above)
                 if name.isText("config") {
@@ -120,7 +121,9 @@ package struct ZnodeTree: ~Copyable {
         case .closeSession(let paths):
             sessions[header.sessionID] = nil
             for path in paths ?? [] {
-                if let id = store.find(path), store[id].pointee.owner == header.sessionID { _ = delete(path, header, noting) }
+                if let id = store.find(path), store[id].pointee.owner == header.sessionID {
+                    _ = delete(path, header, noting)
+                }
             }
             for path in ephemeralPaths(of: header.sessionID) { _ = delete(path, header, noting) }
             ephemerals[header.sessionID] = nil
@@ -131,7 +134,9 @@ package struct ZnodeTree: ~Copyable {
     private mutating func create(_ txn: CreateTxn, owner: Int64, _ header: TransactionHeader, _ noting: Bool)
         -> CoordinationError
     {
-        guard let (parentPath, name) = ZnodePath.split(txn.path), let parent = store.find(parentPath) else { return .noNode }
+        guard let (parentPath, name) = ZnodePath.split(txn.path), let parent = store.find(parentPath) else {
+            return .noNode
+        }
         willChange(parent)
         let above = store[parent]
         let cversion = txn.parentCVersion == -1 ? above.pointee.cversion &+ 1 : txn.parentCVersion
@@ -168,7 +173,9 @@ package struct ZnodeTree: ~Copyable {
     }
 
     private mutating func delete(_ path: PathBytes, _ header: TransactionHeader, _ noting: Bool) -> CoordinationError {
-        guard let (parentPath, name) = ZnodePath.split(path), let parent = store.find(parentPath) else { return .noNode }
+        guard let (parentPath, name) = ZnodePath.split(path), let parent = store.find(parentPath) else {
+            return .noNode
+        }
         willChange(parent)
         store[parent].pointee.pzxid = max(store[parent].pointee.pzxid, header.zxid)
         guard let id = store.child(of: parent, name) else { return .noNode }

@@ -117,7 +117,8 @@ package final class CoordinationServer {
         snapshots = SnapshotStore(disk: disk, directory: directory, logDirectory: logDirectory)
         if recovery.isFresh {
             do throws(DiskError) { try snapshots.writeNow(&recovery.tree) } catch {
-                throw StartProblem("\(error.path) cannot be written: \(error.reason). Check its owner and the free space.")
+                throw StartProblem(
+                    "\(error.path) cannot be written: \(error.reason). Check its owner and the free space.")
             }
         }
         world.journal.notice(
@@ -141,7 +142,8 @@ package final class CoordinationServer {
         let host = config.clientPortAddress.isEmpty ? "0.0.0.0" : config.clientPortAddress
         for (name, nearest) in config.notUnderstood {
             world.journal.warning(
-                "\(name) is not a setting of the coordinator and was passed over" + (nearest.map { "; is it \($0)?" } ?? ""))
+                "\(name) is not a setting of the coordinator and was passed over"
+                    + (nearest.map { "; is it \($0)?" } ?? ""))
         }
         world.journal.notice("binding to port \(host)/\(host):\(port) - ready")
     }
@@ -195,7 +197,8 @@ package final class CoordinationServer {
         let count = perHost[host, default: 0]
         if config.maxClientConnections > 0, count >= config.maxClientConnections {
             world.journal.warning(
-                "refused a connection: maxClientCnxns is reached", ["peer": connection.peer, "limit": config.maxClientConnections])
+                "refused a connection: maxClientCnxns is reached",
+                ["peer": connection.peer, "limit": config.maxClientConnections])
             return nil
         }
         perHost[host] = count + 1
@@ -244,7 +247,9 @@ package final class CoordinationServer {
             return connection.end(abruptly: true)
         }
         let now = world.clock.now
-        switch core.connect(request, from: connection.client, now: now.nanoseconds / 1_000_000, wallMs: world.clock.wallMs) {
+        switch core.connect(
+            request, from: connection.client, now: now.nanoseconds / 1_000_000, wallMs: world.clock.wallMs)
+        {
         case .fromTheFuture:
             world.journal.info(
                 "closed a connection: its client has seen a later zxid than this server knows",
@@ -308,7 +313,9 @@ package final class CoordinationServer {
         }
     }
 
-    private func reply(_ bytes: UnsafeRawBufferPointer, to connection: ClientConnection, at now: Instant, mayOvertake: Bool) {
+    private func reply(
+        _ bytes: UnsafeRawBufferPointer, to connection: ClientConnection, at now: Instant, mayOvertake: Bool
+    ) {
         statistics.sent += 1
         connection.sent += 1
         if mayOvertake { return connection.connection.send(bytes) }
@@ -467,7 +474,8 @@ package final class CoordinationServer {
         let gap = now - lastTick - tick
         if gap > tick {
             core.extendSessions(by: gap.wholeMilliseconds)
-            world.journal.warning("this process stood still; all sessions get that time back", ["ms": gap.wholeMilliseconds])
+            world.journal.warning(
+                "this process stood still; all sessions get that time back", ["ms": gap.wholeMilliseconds])
         }
         lastTick = now
         // What is readable now is read before anybody is given up.

@@ -37,13 +37,15 @@ package struct CoordinatorConfig {
 
     static let dataDirKey = ConfigKey<String>("dataDir", default: "", "Where snapshots are kept.").unsetByDefault
     static let dataLogDirKey = ConfigKey<String>(
-        "dataLogDir", default: "", "Where transaction logs are kept; dataDir when unset.").unsetByDefault
+        "dataLogDir", default: "", "Where transaction logs are kept; dataDir when unset."
+    ).unsetByDefault
     static let clientPortKey = ConfigKey(
         "clientPort", default: 2181, allowed: 0...65535, "The port clients connect to.")
     static let clientPortAddressKey = ConfigKey<String>(
         "clientPortAddress", default: "", "The address to listen on; all when unset.")
     static let tickTimeKey = ConfigKey(
-        "tickTime", unit: .milliseconds, default: 3000, allowed: 1..., "The unit of session timeouts and of their checks.")
+        "tickTime", unit: .milliseconds, default: 3000, allowed: 1...,
+        "The unit of session timeouts and of their checks.")
     static let minSessionTimeoutKey = ConfigKey(
         "minSessionTimeout", unit: .milliseconds, default: -1, "The shortest session granted; -1 is two ticks.")
     static let maxSessionTimeoutKey = ConfigKey(
@@ -72,8 +74,9 @@ package struct CoordinatorConfig {
     static let extendedTypesKey = ConfigKey("extendedTypesEnabled", default: false, "Whether TTL nodes can be created.")
     static let skipACLKey = ConfigKey<String>("skipACL", default: "no", "yes: access control lists are not enforced.")
     static let superDigestKey = ConfigKey<String>(
-        "DigestAuthenticationProvider.superDigest", default: "", "super:digest of the one whom no list binds.")
-        .unsetByDefault
+        "DigestAuthenticationProvider.superDigest", default: "", "super:digest of the one whom no list binds."
+    )
+    .unsetByDefault
     static let adminEnableKey = ConfigKey("admin.enableServer", default: true, "Whether HTTP is offered.")
     static let adminAddressKey = ConfigKey<String>("admin.serverAddress", default: "127.0.0.1", "HTTP's address.")
     static let adminPortKey = ConfigKey("admin.serverPort", default: 2180, allowed: 0...65535, "HTTP's port.")
@@ -85,7 +88,8 @@ package struct CoordinatorConfig {
         }
         let settings = try Settings(properties, keys: CoordinatorConfig.keys)
         guard let directory = settings[CoordinatorConfig.dataDirKey], !directory.isEmpty else {
-            throw ConfigError(key: "dataDir", value: nil, reason: "name a directory, for example dataDir=data/zookeeper")
+            throw ConfigError(
+                key: "dataDir", value: nil, reason: "name a directory, for example dataDir=data/zookeeper")
         }
         self.init(dataDir: directory)
         dataLogDir = settings[CoordinatorConfig.dataLogDirKey] ?? directory
@@ -119,7 +123,9 @@ package struct CoordinatorConfig {
         if members.count > 1 {
             throw ConfigError(
                 key: members[1], value: properties[members[1]],
-                reason: "an ensemble is not offered; remove the server.N lines, or use Apache ZooKeeper for several machines")
+                reason:
+                    "an ensemble is not offered; remove the server.N lines, or use Apache ZooKeeper for several machines"
+            )
         }
         let inert: Set<String> = [
             "initLimit", "syncLimit", "standaloneEnabled", "reconfigEnabled", "globalOutstandingLimit",

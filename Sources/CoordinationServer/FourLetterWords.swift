@@ -10,7 +10,9 @@ enum FourLetterWords {
         "ruok", "srvr", "stat", "mntr", "conf", "cons", "isro", "envi", "wchs", "dump", "dirs", "srst", "crst",
     ]
     /// Words of ZooKeeper that have no meaning here; they are told so instead of being taken for a length.
-    static let elsewhere: Set<String> = ["wchc", "wchp", "gtmk", "stmk", "hash", "lead", "icfg", "orst", "obsr", "reqs", "kill"]
+    static let elsewhere: Set<String> = [
+        "wchc", "wchp", "gtmk", "stmk", "hash", "lead", "icfg", "orst", "obsr", "reqs", "kill",
+    ]
 
     /// - Returns: whether the bytes were not the beginning of a session; they are answered then.
     static func answer(_ bytes: UnsafeRawBufferPointer, for asker: ClientConnection) -> Bool {
@@ -39,7 +41,9 @@ enum FourLetterWords {
     private static func explanation(_ bytes: UnsafeRawBufferPointer, _ word: String) -> String? {
         if ["GET ", "POST", "HEAD", "PUT ", "OPTI"].contains(word) {
             let body = "This is a coordinator's client port (ZooKeeper's protocol), not HTTP.\n"
-            return "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n" + body
+            return
+                "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n"
+                + body
         }
         // A TLS handshake record: 22, then version 3.x. As a length it would be 369 MB.
         if bytes[0] == 0x16, bytes[1] == 0x03 { return "" }
@@ -65,11 +69,15 @@ enum FourLetterWords {
                 text += " " + place(connection, asker) + counts(connection)
                 let session = server.core.session(of: connection.client)
                 if session != 0 {
-                    let since = server.world.clock.wallMs - (server.world.clock.now - connection.since).wholeMilliseconds
-                    let reply = server.world.clock.wallMs - (server.world.clock.now - connection.lastReply).wholeMilliseconds
+                    let since =
+                        server.world.clock.wallMs - (server.world.clock.now - connection.since).wholeMilliseconds
+                    let reply =
+                        server.world.clock.wallMs - (server.world.clock.now - connection.lastReply).wholeMilliseconds
                     text += ",sid=0x\(LogFormat.hex(session)),lop=\(connection.lastOp?.shortName ?? "NA"),est=\(since)"
-                    text += ",to=\(connection.sessionTimeout),lcxid=0x\(String(UInt32(bitPattern: connection.lastXid), radix: 16))"
-                    text += ",lzxid=0x\(LogFormat.hex(min(connection.lastZxid, server.durableZxid))),lresp=\(reply),llat=0,minlat=0,avglat=0,maxlat=0"
+                    text +=
+                        ",to=\(connection.sessionTimeout),lcxid=0x\(String(UInt32(bitPattern: connection.lastXid), radix: 16))"
+                    text +=
+                        ",lzxid=0x\(LogFormat.hex(min(connection.lastZxid, server.durableZxid))),lresp=\(reply),llat=0,minlat=0,avglat=0,maxlat=0"
                 }
                 text += ")\n"
             }
@@ -104,7 +112,8 @@ enum FourLetterWords {
             return "\(watches.clients) connections watching \(watches.paths) paths\nTotal watches:\(watches.all)\n"
         case "dump": return dump(server)
         case "dirs":
-            return "datadir_size: \(size(server.config.dataDir + "/version-2", server))\nlogdir_size: \(size(server.config.dataLogDir + "/version-2", server))\n"
+            return
+                "datadir_size: \(size(server.config.dataDir + "/version-2", server))\nlogdir_size: \(size(server.config.dataLogDir + "/version-2", server))\n"
         case "srst":
             server.statistics.reset()
             return "Server stats reset.\n"
@@ -182,7 +191,10 @@ enum FourLetterWords {
         }
         text += "Connections dump:\nConnections Sets (\(1))/(\(server.connectionCount)):\n"
         for connection in server.connections {
-            if let connection { text += "\tip: /\(connection.connection.peer) sessionId: 0x\(LogFormat.hex(server.core.session(of: connection.client)))\n" }
+            if let connection {
+                text +=
+                    "\tip: /\(connection.connection.peer) sessionId: 0x\(LogFormat.hex(server.core.session(of: connection.client)))\n"
+            }
         }
         return text
     }

@@ -44,7 +44,9 @@ struct Recovery: ~Copyable {
 
     private mutating func loadSnapshot(_ directory: String) throws(StartProblem) {
         if let entries = try? disk.list(directory) {
-            for entry in entries where entry.name.hasPrefix(".snapshot.") { try? disk.remove(directory + "/" + entry.name) }
+            for entry in entries where entry.name.hasPrefix(".snapshot.") {
+                try? disk.remove(directory + "/" + entry.name)
+            }
         }
         for (zxid, path) in try Recovery.names(directory, "snapshot", disk).reversed() {
             let bytes: [UInt8]
@@ -120,7 +122,9 @@ struct Recovery: ~Copyable {
             reading: while true {
                 switch LogFormat.next(UnsafeRawBufferPointer(rebasing: buffer[start..<filled])) {
                 case .entry(let bytes, let count):
-                    if let refusal = apply(bytes, path) { throw DiskError(operation: "", path: path, code: -2, reason: refusal) }
+                    if let refusal = apply(bytes, path) {
+                        throw DiskError(operation: "", path: path, code: -2, reason: refusal)
+                    }
                     start += count
                     offset += Int64(count)
                 case .end: break reading
@@ -157,7 +161,8 @@ struct Recovery: ~Copyable {
             case -3:
                 throw StartProblem(
                     "\(path) is damaged in the middle (\(error.reason)): acknowledged transactions follow, so it is not cut. "
-                        + "Restore it from a copy, or move the file and all later ones away to go on from before the damage.")
+                        + "Restore it from a copy, or move the file and all later ones away to go on from before the damage."
+                )
             default: throw StartProblem("\(path) cannot be read: \(error.reason). Check its owner and permissions.")
             }
         }
@@ -172,7 +177,8 @@ struct Recovery: ~Copyable {
             if header.zxid <= tree.lastZxid { return nil }
             // A new epoch begins anew; within one, every number was used.
             if header.zxid != tree.lastZxid + 1, header.zxid >> 32 == tree.lastZxid >> 32 {
-                return "transactions 0x\(LogFormat.hex(tree.lastZxid + 1)) to 0x\(LogFormat.hex(header.zxid - 1)) are missing: "
+                return
+                    "transactions 0x\(LogFormat.hex(tree.lastZxid + 1)) to 0x\(LogFormat.hex(header.zxid - 1)) are missing: "
                     + "\(path) goes on with 0x\(LogFormat.hex(header.zxid)). Put the missing log file back; nothing was changed."
             }
             tree.apply(TreeChange(header, record))

@@ -48,13 +48,17 @@ final class SnapshotStore {
         lane.perform { () throws(DiskError) -> Writing in
             let beside = directory + "/.snapshot." + LogFormat.hex(zxid)
             return Writing(try disk.open(beside, .replace), beside: beside, zxid: zxid)
-        } then: { then($0) }
+        } then: {
+            then($0)
+        }
     }
 
     func write(_ piece: Piece, to writing: Writing, then: @escaping (DiskError?) -> Void) {
         lane.perform { () throws(DiskError) -> Void in
             try writing.write(piece.writer.bytes.bytes)
-        } then: { then($0.problem) }
+        } then: {
+            then($0.problem)
+        }
     }
 
     /// The checksum over everything, and the device has it all.
@@ -66,7 +70,9 @@ final class SnapshotStore {
             try writing.write(writer.bytes.bytes)
             try writing.file.sync()
             writing.file.close()
-        } then: { then($0.problem) }
+        } then: {
+            then($0.problem)
+        }
     }
 
     func place(_ writing: Writing, then: @escaping (DiskError?) -> Void) {
@@ -74,7 +80,9 @@ final class SnapshotStore {
         lane.perform { () throws(DiskError) -> Void in
             try disk.rename(writing.beside, to: directory + "/snapshot." + LogFormat.hex(writing.zxid))
             try disk.syncDirectory(directory)
-        } then: { then($0.problem) }
+        } then: {
+            then($0.problem)
+        }
     }
 
     func drop(_ writing: Writing) {
@@ -82,7 +90,8 @@ final class SnapshotStore {
         lane.perform { () throws(DiskError) -> Void in
             writing.file.close()
             try disk.remove(writing.beside)
-        } then: { _ in }
+        } then: { _ in
+        }
     }
 
     /// All at once, before the service begins.
@@ -137,7 +146,9 @@ final class SnapshotStore {
                 removed.append(log.name)
             }
             return removed
-        } then: { then($0) }
+        } then: {
+            then($0)
+        }
     }
 
     /// A snapshot ends with the length and text of `/`.

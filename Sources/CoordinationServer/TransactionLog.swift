@@ -76,7 +76,11 @@ final class TransactionLog {
 
     func close(then: @escaping () -> Void) {
         let file = self.file
-        lane.perform { () throws(DiskError) -> Void in file.close() } then: { _ in then() }
+        lane.perform { () throws(DiskError) -> Void in
+            file.close()
+        } then: { _ in
+            then()
+        }
     }
 }
 

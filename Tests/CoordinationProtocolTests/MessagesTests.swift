@@ -73,7 +73,8 @@ struct MessagesTests {
             MultiRequest([
                 .create(CreateRequest(path: "/a", data: nil)), .check(CheckVersionRequest(path: "/b", version: 3)),
                 .setData(SetDataRequest(path: "/b", data: [1])), .delete(DeleteRequest(path: "/c")),
-                .create2(CreateRequest(path: "/d", data: [])), .createTTL(CreateTTLRequest(path: "/e", data: [], ttl: 9)),
+                .create2(CreateRequest(path: "/d", data: [])),
+                .createTTL(CreateTTLRequest(path: "/e", data: [], ttl: 9)),
                 .createContainer(CreateRequest(path: "/f", data: [], mode: .container)),
             ]))
         try roundTrip(

@@ -15,7 +15,10 @@ final class Bench {
     private(set) var ended: [String?] = []
     private var clients = 0
 
-    init(seed: UInt64 = 1, options: SimulationOptions = SimulationOptions(), _ adjust: (inout CoordinatorConfig) -> Void = { _ in }) {
+    init(
+        seed: UInt64 = 1, options: SimulationOptions = SimulationOptions(),
+        _ adjust: (inout CoordinatorConfig) -> Void = { _ in }
+    ) {
         simulation = Simulation(seed: seed, options: options)
         node = simulation.node("zk")
         config.preallocation = 4096

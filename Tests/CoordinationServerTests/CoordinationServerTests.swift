@@ -41,7 +41,9 @@ struct CoordinationServerTests {
     }
 
     @Test("four-letter words are answered whole or in pieces; others are refused by name") func words() {
-        let bench = Bench { $0.words = ["ruok", "srvr", "mntr", "stat", "cons", "conf", "dump", "wchs", "isro", "envi"] }
+        let bench = Bench {
+            $0.words = ["ruok", "srvr", "mntr", "stat", "cons", "conf", "dump", "wchs", "isro", "envi"]
+        }
         #expect(bench.word("ruok") == "imok")
         #expect(bench.word("ruok\n") == "imok")
         #expect(bench.word("isro") == "rw")
@@ -115,7 +117,8 @@ struct CoordinationServerTests {
         #expect(second.replies.first?.header.error == .ok)
     }
 
-    @Test("a silent session expires at most about a tick late, its nodes go, and its connection is closed") func expiry() {
+    @Test("a silent session expires at most about a tick late, its nodes go, and its connection is closed")
+    func expiry() {
         let bench = Bench()
         let silent = bench.client(timeout: 2000), other = bench.client(timeout: 10_000)
         silent.ask(.create, CreateRequest(path: "/e", data: nil, mode: .ephemeral))
@@ -235,7 +238,9 @@ struct CoordinationServerTests {
         #expect((try? GetDataResponse.decode(again.replies.first?.body ?? []).data) == [4])
     }
 
-    @Test("whatever was acknowledged survives kill -9 and power failures, with snapshots taken meanwhile", arguments: 1...12 as ClosedRange<UInt64>)
+    @Test(
+        "whatever was acknowledged survives kill -9 and power failures, with snapshots taken meanwhile",
+        arguments: 1...12 as ClosedRange<UInt64>)
     func crashes(_ seed: UInt64) throws {
         let bench = Bench(seed: seed) { $0.snapCount = 40 }
         var acknowledged: Set<String> = []

@@ -27,7 +27,10 @@ struct RecoveryTests {
             path.withUnsafeBytes { path in
                 LogFormat.append(
                     TransactionHeader(sessionID: 1, cxid: 1, zxid: zxid, time: 5, op: .create),
-                    .create(CreateTxn(path: path, data: path, acl: acl.bytes.bytes, ephemeral: false, parentCVersion: Int32(zxid))),
+                    .create(
+                        CreateTxn(
+                            path: path, data: path, acl: acl.bytes.bytes, ephemeral: false, parentCVersion: Int32(zxid))
+                    ),
                     to: &writer)
             }
             return writer.bytes.array
@@ -67,7 +70,9 @@ struct RecoveryTests {
                 #expect(found.nodes == Int(expected))
                 // What is written behind the mended tail, in the next file, survives the next start.
                 if disk.exists("d/log.\(expected + 1)") == false || expected == 0 {
-                    try write("log.\(expected + 1)", LogFormat.header + entries((expected + 1)...(expected + 2)).flatMap { $0 })
+                    try write(
+                        "log.\(expected + 1)",
+                        LogFormat.header + entries((expected + 1)...(expected + 2)).flatMap { $0 })
                     #expect(try recovered().zxid == expected + 2, "behind a cut at \(cut), zeroed \(zeroed)")
                     try disk.remove("d/log.\(expected + 1)")
                 }
@@ -126,7 +131,9 @@ struct RecoveryTests {
         try write("log.5", LogFormat.header + entries(5...6).flatMap { $0 })
         #expect(try recovered().zxid == 6)
         #expect(try recovered().nodes == 6)
-        for damaged in [Array(bytes.dropLast(3)), [], Array(bytes[..<40]), bytes.enumerated().map { $0 == 90 ? $1 ^ 1 : $1 }] {
+        for damaged in [
+            Array(bytes.dropLast(3)), [], Array(bytes[..<40]), bytes.enumerated().map { $0 == 90 ? $1 ^ 1 : $1 },
+        ] {
             try write("snapshot.6", damaged)
             let found = try recovered()
             #expect(found.zxid == 6)

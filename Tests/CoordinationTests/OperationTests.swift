@@ -193,7 +193,9 @@ struct OperationTests {
         for round in 0..<3 {
             for directory in 0..<20 {
                 rig.create(a, "/d\(directory)")
-                for node in 0..<170 { rig.create(a, "/d\(directory)/node-\(node)-\(round)", [UInt8](repeating: 7, count: node)) }
+                for node in 0..<170 {
+                    rig.create(a, "/d\(directory)/node-\(node)-\(round)", [UInt8](repeating: 7, count: node))
+                }
             }
             #expect(rig.core.nodeCount == 4 + 20 * 171)
             for directory in 0..<20 {
@@ -266,7 +268,10 @@ struct MultiTests {
         #expect(reply.error == .ok)
         #expect(
             (try? reply.read(MultiResponse.self).results)
-                == [.error(.ok), .error(.ok), .error(.nodeExists), .error(.runtimeInconsistency), .error(.runtimeInconsistency)])
+                == [
+                    .error(.ok), .error(.ok), .error(.nodeExists), .error(.runtimeInconsistency),
+                    .error(.runtimeInconsistency),
+                ])
         #expect(rig.core.zxid == before + 1)
         #expect(rig.stat(a, "/n") == nil)
         #expect(rig.stat(a, "/x")?.version == 0)
@@ -297,7 +302,11 @@ struct MultiTests {
         #expect(results.count == 3)
         #expect(results.first == .error(.noNode))
         if case .data(let data, _) = results[1] { #expect(data == [4]) } else { Issue.record("no data") }
-        if case .children(let children) = results[2] { #expect(children.sorted() == ["config", "quota"]) } else { Issue.record("none") }
+        if case .children(let children) = results[2] {
+            #expect(children.sorted() == ["config", "quota"])
+        } else {
+            Issue.record("none")
+        }
     }
 
     @Test("what one creates another of the same multi protects") func listsWithin() {

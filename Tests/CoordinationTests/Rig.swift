@@ -31,7 +31,9 @@ final class Rig {
 
     func open(_ address: String = "127.0.0.1") -> ClientID { core.clientOpened(address: address) }
 
-    func outcome(_ client: ClientID, session: Int64 = 0, password: [UInt8]? = nil, timeout: Int32 = 10_000, seen: Int64 = 0)
+    func outcome(
+        _ client: ClientID, session: Int64 = 0, password: [UInt8]? = nil, timeout: Int32 = 10_000, seen: Int64 = 0
+    )
         -> CoordinationCore.ConnectOutcome
     {
         var request = ConnectRequest()
@@ -69,7 +71,9 @@ final class Rig {
     func ask(_ client: ClientID, _ op: OpCode, _ record: some JuteRecord) -> Reply { ask(client, op, record.encoded) }
 
     @discardableResult
-    func create(_ client: ClientID, _ path: String, _ data: [UInt8]? = [], mode: CreateMode = .persistent, acl: [ACL] = ACL.open)
+    func create(
+        _ client: ClientID, _ path: String, _ data: [UInt8]? = [], mode: CreateMode = .persistent, acl: [ACL] = ACL.open
+    )
         -> Reply
     {
         ask(client, .create, CreateRequest(path: path, data: data, acl: acl, mode: mode))
@@ -181,13 +185,16 @@ final class Rig {
 /// Everything a tree holds, to be compared: nodes by path, sessions, last zxid.
 func everything(_ tree: borrowing ZnodeTree) -> [String] {
     var lines: [String] = ["zxid \(tree.lastZxid)", "size \(tree.dataSize)"]
-    for (session, timeout) in tree.sessions.sorted(by: { $0.key < $1.key }) { lines.append("session \(session) \(timeout)") }
+    for (session, timeout) in tree.sessions.sorted(by: { $0.key < $1.key }) {
+        lines.append("session \(session) \(timeout)")
+    }
     var open: [ZnodeID] = [.root]
     while let id = open.popLast() {
         let node = tree.store[id].pointee
         let data = node.data.map { "\([UInt8]($0))" } ?? "null"
         lines.append(
-            "\(tree.path(of: id).text) \(data) \(node.stat) owner \(node.owner) cv \(node.cversion) acl \(tree.acls[node.acl])")
+            "\(tree.path(of: id).text) \(data) \(node.stat) owner \(node.owner) cv \(node.cversion) acl \(tree.acls[node.acl])"
+        )
         if node.firstChild != .none {
             var child = node.firstChild
             repeat {

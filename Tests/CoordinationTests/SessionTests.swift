@@ -14,7 +14,7 @@ struct SessionTests {
     }
 
     @Test("passwords are those ZooKeeper computes") func passwords() {
-        
+
         #expect(SessionTable.password(of: 1) == SessionTable.password(of: 1))
         #expect(SessionTable.password(of: 1) != SessionTable.password(of: 2))
         #expect(SessionTable.password(of: 0xB341_5C00) == javaBytes(seed: 0))
@@ -38,7 +38,8 @@ struct SessionTests {
         let a = rig.open()
         let first = try #require(response(rig.outcome(a)))
         let b = rig.open()
-        guard case .refused = rig.outcome(b, session: first.sessionID, password: [UInt8](repeating: 0, count: 16)) else {
+        guard case .refused = rig.outcome(b, session: first.sessionID, password: [UInt8](repeating: 0, count: 16))
+        else {
             Issue.record("a wrong password was taken")
             return
         }
@@ -77,7 +78,9 @@ struct SessionTests {
         #expect(rig.core.expiredSessions(now: rig.now) == [sessions[0]])
         #expect(rig.expire(sessions[0]) == a)
         #expect(rig.core.expiredSessions(now: rig.now) == [])
-        guard case .refused = rig.outcome(rig.open(), session: sessions[0], password: SessionTable.password(of: sessions[0]))
+        guard
+            case .refused = rig.outcome(
+                rig.open(), session: sessions[0], password: SessionTable.password(of: sessions[0]))
         else {
             Issue.record("an expired session came back")
             return

@@ -14,7 +14,9 @@ struct TreeSnapshotTests {
         _ = rig.ask(a, .auth, AuthPacket(scheme: "digest", auth: [UInt8]("u:p".utf8)))
         for index in 0..<30 {
             rig.create(a, "/d\(index)", index % 2 == 0 ? nil : [UInt8](repeating: 1, count: index))
-            for child in 0..<index % 7 { rig.create(b, "/d\(index)/c\(child)", mode: child % 3 == 2 ? .ephemeral : .persistent) }
+            for child in 0..<index % 7 {
+                rig.create(b, "/d\(index)/c\(child)", mode: child % 3 == 2 ? .ephemeral : .persistent)
+            }
             if index % 5 == 0 { rig.create(a, "/d\(index)/own", acl: ACL.creatorAll) }
         }
         rig.delete(a, "/d3/c0")
@@ -22,7 +24,8 @@ struct TreeSnapshotTests {
         _ = rig.ask(a, .createContainer, CreateRequest(path: "/box", data: nil, mode: .container))
         _ = rig.ask(a, .createTTL, CreateTTLRequest(path: "/ttl", data: [], ttl: 100))
         rig.create(a, "/d1")
-        _ = rig.multi(a, [.create(CreateRequest(path: "/m", data: [1])), .setData(SetDataRequest(path: "/d5", data: [2]))])
+        _ = rig.multi(
+            a, [.create(CreateRequest(path: "/m", data: [1])), .setData(SetDataRequest(path: "/d5", data: [2]))])
         _ = rig.multi(a, [.create(CreateRequest(path: "/no", data: [1])), .delete(DeleteRequest(path: "/none"))])
         return (rig, a)
     }
@@ -117,7 +120,9 @@ struct TreeSnapshotTests {
         rig.create(a, "/p")
         var tree = ZnodeTree()
         Rig.replayed(rig.log, onto: &tree)
-        if let id = [UInt8]("/p".utf8).withUnsafeBytes({ tree.store.find($0) }) { tree.store[id].pointee.cversion = .max }
+        if let id = [UInt8]("/p".utf8).withUnsafeBytes({ tree.store.find($0) }) {
+            tree.store[id].pointee.cversion = .max
+        }
         let again = Rig(tree: tree)
         let b = again.client()
         #expect(again.created(b, "/p/n", mode: .persistentSequential) == "/p/n2147483647")

@@ -126,7 +126,9 @@ struct WatchTests {
         let reply = rig.ask(b, .setWatches2, watches.encoded, xid: -8)
         #expect(reply.header.xid == -8)
         #expect(
-            rig.told(b) == ["changed /new-data", "deleted /gone", "created /came", "children /new-child", "deleted /gone"])
+            rig.told(b) == [
+                "changed /new-data", "deleted /gone", "created /came", "children /new-child", "deleted /gone",
+            ])
         rig.set(a, "/same")
         rig.set(a, "/new-child")
         rig.create(a, "/never")
@@ -152,7 +154,9 @@ struct WatchTests {
         let a = rig.client()
         let watchers = (0..<40).map { _ in rig.client() }
         for index in 0..<300 {
-            for watcher in watchers where (index + watcher.raw) % 3 == 0 { _ = rig.stat(watcher, "/n\(index)", watch: true) }
+            for watcher in watchers where (index + watcher.raw) % 3 == 0 {
+                _ = rig.stat(watcher, "/n\(index)", watch: true)
+            }
         }
         let expected = rig.core.watchCounts.all
         for index in 0..<150 { rig.create(a, "/n\(index)") }

@@ -87,7 +87,9 @@ package struct MultiRequest: JuteRecord, Hashable, Sendable {
         }
     }
 
-    private static func read(_ type: Int32, _ jute: inout some JuteWalker & ~Copyable) throws(JuteError) -> MultiOperation {
+    private static func read(_ type: Int32, _ jute: inout some JuteWalker & ~Copyable) throws(JuteError)
+        -> MultiOperation
+    {
         switch OpCode(rawValue: type) {
         case .create: return .create(try record(&jute))
         case .create2: return .create2(try record(&jute))
@@ -178,7 +180,8 @@ package struct MultiResponse: JuteRecord, Hashable, Sendable {
         }
     }
 
-    private static func read(_ type: Int32, _ jute: inout some JuteWalker & ~Copyable) throws(JuteError) -> MultiResult {
+    private static func read(_ type: Int32, _ jute: inout some JuteWalker & ~Copyable) throws(JuteError) -> MultiResult
+    {
         var path = ""
         var stat = Stat()
         switch OpCode(rawValue: type) {

@@ -44,7 +44,8 @@ package struct CreateTTLRequest: JuteRecord, Hashable, Sendable {
     /// Milliseconds.
     package var ttl: Int64 = 0
     package init() {}
-    package init(path: String, data: [UInt8]?, acl: [ACL] = ACL.open, mode: CreateMode = .persistentWithTTL, ttl: Int64) {
+    package init(path: String, data: [UInt8]?, acl: [ACL] = ACL.open, mode: CreateMode = .persistentWithTTL, ttl: Int64)
+    {
         self.path = path
         self.data = data
         self.acl = acl
