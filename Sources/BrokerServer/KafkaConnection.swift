@@ -83,7 +83,11 @@ final class KafkaConnection: ConnectionHandler {
         do throws(WireError) {
             try router.route(UnsafeRawBufferPointer(frame), from: self, serial: serial)
         } catch {
-            end("\(error)")
+            // The first four bytes say what it took itself for.
+            let words = frame.count >= 4 ? UnsafeRawBufferPointer(frame) : nil
+            let (api, version) = words.map { ($0.word(at: 0), $0.word(at: 2)) } ?? (-1, -1)
+            let name = ApiKey(rawValue: api)?.name ?? "api \(api)"
+            end("\(name) version \(version) from \(software.isEmpty ? "a client" : software): \(error)")
         }
     }
 
@@ -169,6 +173,10 @@ final class KafkaConnection: ConnectionHandler {
         stream.closeWhenSent()
         return true
     }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func word(at offset: Int) -> Int16 { Int16(bigEndian: loadUnaligned(fromByteOffset: offset, as: Int16.self)) }
 }
 
 /// What other protocols' clients say first, and what is said back.

@@ -61,7 +61,7 @@ package final class RequestRouter {
     private func dispatch(_ call: Call, _ body: UnsafeRawBufferPointer, _ context: RequestContext) throws(WireError) {
         switch call.header.key {
         case .produce:
-            let request = try ProduceRequest.decode(body, version: context.version)
+            let request = try read(ProduceRequest.self, body, context)
             produce(request, context) { outcome in
                 switch outcome {
                 case .reply(let response): call.answer(response)
@@ -72,7 +72,7 @@ package final class RequestRouter {
                 }
             }
         case .fetch:
-            let request = try FetchRequest.decode(body, version: context.version)
+            let request = try read(FetchRequest.self, body, context)
             fetch(request, context) { response, regions in call.answer(response, regions: regions) }
         case .listOffsets: try serve(call, body, context, listOffsets)
         case .metadata: try serve(call, body, context, metadata)
@@ -109,8 +109,19 @@ package final class RequestRouter {
         _ call: Call, _ body: UnsafeRawBufferPointer, _ context: RequestContext,
         _ handler: (R, RequestContext, @escaping (R.Response) -> Void) -> Void
     ) throws(WireError) {
-        let request = try R.decode(body, version: context.version)
+        let request = try read(R.self, body, context)
         handler(request, context) { response in call.answer(response) }
+    }
+
+    /// A body. What follows its last field is passed over, as Kafka does it: librdkafka 2 asks for the metadata of all topics with
+    /// three zeros too many.
+    private func read<R: RequestMessage>(
+        _: R.Type, _ body: UnsafeRawBufferPointer, _ context: RequestContext
+    ) throws(WireError) -> R {
+        var reader = WireReader(body, version: context.version, isFlexible: R.spoken.isFlexible(context.version))
+        var request = R()
+        try request.read(from: &reader)
+        return request
     }
 
     /// ApiVersions in words nobody knows: answered in the oldest ones with what is spoken of itself (KIP-511).

@@ -97,6 +97,16 @@ struct RequestRouterTests {
         #expect(try stage.client().ask(ApiVersionsRequest(), version: 0) != nil)
     }
 
+    @Test("bytes behind a request's last field are passed over: librdkafka sends three with Metadata 12")
+    func trailingBytes() throws {
+        let stage = served()
+        let client = stage.client()
+        client.send([0, 0, 0, 18, 0, 3, 0, 12, 0, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0])
+        let frame = try #require(client.next())
+        let answer = try client.decode(MetadataRequest.self, frame, version: 12)
+        #expect(answer.brokers.map(\.nodeID) == [0])
+    }
+
     @Test("browsers and TLS clients are told apart from lengths")
     func otherProtocols() throws {
         let stage = served()
