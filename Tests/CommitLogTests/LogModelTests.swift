@@ -141,10 +141,29 @@ struct LogModelTests {
             if chance(30) { fixture.node.crash(.power) } else { fixture.node.crash(.process) }
             fixture.node.restart()
             try reopen(atLeast: end)
-            #expect(directory.stoppedCleanly)
         }
 
-        func reopen(atLeast least: Offset) throws {
+        /// Sometimes the next life ends in the midst of its own recovery, once or twice.
+        func dieStarting(_ least: Offset) -> Offset {
+            var least = least
+            while chance(30) {
+                var left = Int.random(in: 0..<60, using: &random)
+                fixture.node.storage.fault = { _, _ in
+                    left -= 1
+                    return left < 0 ? 5 : nil
+                }
+                _ = try? fixture.open()
+                fixture.node.storage.fault = nil
+                let kind: CrashKind = chance(50) ? .process : .power
+                if kind == .power { least = min(least, synced) }
+                fixture.node.crash(kind)
+                fixture.node.restart()
+            }
+            return least
+        }
+
+        func reopen(atLeast promised: Offset) throws {
+            let least = dieStarting(promised)
             directory = try fixture.open()
             try #require(directory.failures.isEmpty, "\(directory.failures)")
             if directory.logs[partition] == nil {
@@ -228,7 +247,7 @@ struct LogModelTests {
     func lives(block: UInt64) throws {
         for seed in block * 10..<block * 10 + 10 {
             let story = try Story(seed)
-            do { try story.play(100) } catch { Issue.record("seed \(seed): \(error)") }
+            do { try story.play(80) } catch { Issue.record("seed \(seed): \(error)") }
         }
     }
 }
