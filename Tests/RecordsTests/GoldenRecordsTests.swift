@@ -195,4 +195,34 @@ struct GoldenRecordsTests {
             }
         }
     }
+
+    /// The same record, key `k` and value `v`, as the Java library packs it: plain, gzip, snappy, lz4, zstd.
+    static let oneRecord = [
+        "00000000000000000000003affffffff02e99b8dd80000000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff0000000110000000026b027600",
+        "00000000000000000000004effffffff02d83f31140001000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff000000011f8b08000000000000ff1360606060ca662a630000a37fcfa609000000",
+        "000000000000000000000050ffffffff0208ee48690002000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff0000000182534e415050590000000001000000010000000b092010000000026b027600",
+        "000000000000000000000049ffffffff02924fa7900003000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff0000000104224d186040820900008010000000026b02760000000000",
+        "000000000000000000000046ffffffff02af79f96d0004000000000000018bcfe568000000018bcfe56800ffffffffffffffffffffffffffff0000000128b52ffd005848000010000000026b027600010000",
+    ]
+    /// The same in the old formats: v1, v0, and a v1 wrapper packed with snappy.
+    static let oneMessage = [
+        "00000000000000000000001839268c3301000000018bcfe56800000000016b0000000176",
+        "0000000000000000000000101fecd70a0000000000016b0000000176",
+        "000000000000000000000049ab48955e01020000018bcfe56800ffffffff0000003382534e415050590000000001000000010000001f2400001901601839268c3301000000018bcfe56800000000016b0000000176",
+    ]
+
+    @Test("of one record say the same in every packing") func oneRecordEverywhere() throws {
+        let expected = OwnedRecord(offset: 0, timestamp: 1_700_000_000_000, key: [0x6b], value: [0x76])
+        for hex in GoldenRecordsTests.oneRecord {
+            let records = try bytes(hex: hex).withUnsafeBytes { raw in
+                try BatchValidator.checkProduced(raw, BatchValidator.Rules()).ownedRecords()
+            }
+            #expect(records == [expected])
+        }
+        for (index, hex) in GoldenRecordsTests.oneMessage.enumerated() {
+            var message = expected
+            if index == 1 { message.timestamp = -1 }
+            #expect(try bytes(hex: hex).withUnsafeBytes { try LegacyMessages.records($0) } == [message])
+        }
+    }
 }
