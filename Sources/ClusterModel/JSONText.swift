@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// Data of a znode that is not what it should be.
 package struct PayloadError: Error, Equatable, CustomStringConvertible {
     package var description: String
@@ -52,22 +50,45 @@ struct JSONText {
         }
         return out + "\""
     }
-
-    static func decode<T: Decodable>(_ type: T.Type, _ bytes: [UInt8], _ what: String) throws(PayloadError) -> T {
-        do {
-            return try JSONDecoder().decode(type, from: Data(bytes))
-        } catch {
-            let shown = String(decoding: bytes.prefix(80), as: UTF8.self)
-            throw PayloadError("\(what) cannot be read: \(bytes.isEmpty ? "no data" : shown)")
-        }
-    }
 }
 
-/// Ids of brokers, as JSON numbers.
-extension BrokerID: Codable {
-    package init(from decoder: any Decoder) throws { self.init(try decoder.singleValueContainer().decode(Int32.self)) }
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(raw)
+/// A payload being read: says what it was meant to be when something is wrong with it.
+struct JSONDocument {
+    private let json: JSONValue
+    private let what: String
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8], _ what: String) throws(PayloadError) {
+        self.what = what
+        self.bytes = bytes
+        guard let json = JSONValue(parsing: bytes), json.members != nil else {
+            self.json = .null
+            throw unreadable
+        }
+        self.json = json
+    }
+
+    private var unreadable: PayloadError {
+        let shown = String(decoding: bytes.prefix(80), as: UTF8.self)
+        return PayloadError("\(what) cannot be read: \(bytes.isEmpty ? "no data" : shown)")
+    }
+
+    /// Nil when the key is missing or holds null.
+    subscript(_ key: String) -> JSONValue? {
+        guard let value = json[key], value != .null else { return nil }
+        return value
+    }
+
+    /// The key must be there, and hold what `read` wants.
+    func required<T>(_ key: String, _ read: (JSONValue) -> T?) throws(PayloadError) -> T {
+        guard let value = self[key], let found = read(value) else { throw unreadable }
+        return found
+    }
+
+    /// The key may be missing; what is there must be what `read` wants.
+    func optional<T>(_ key: String, _ read: (JSONValue) -> T?) throws(PayloadError) -> T? {
+        guard let value = self[key] else { return nil }
+        guard let found = read(value) else { throw unreadable }
+        return found
     }
 }

@@ -34,42 +34,37 @@ package struct BrokerRegistration: Equatable, Sendable {
                 "listener_security_protocol_map",
                 raw: JSONText.object { map in for entry in protocols { map.field(entry.listener, entry.protocol) } })
             json.field("endpoints", endpoints.map(\.description))
+            if let rack { json.field("rack", rack) }
             json.field("jmx_port", -1)
             json.field("port", plain?.port ?? -1)
             json.field("host", raw: plain.map { JSONText.quoted($0.host) } ?? "null")
             json.field("version", 5)
             json.field("timestamp", "\(timestampMs)")
-            if let rack { json.field("rack", rack) }
         }
         return [UInt8](text.utf8)
     }
 
-    private struct Shape: Decodable {
-        var version: Int?
-        var host: String?
-        var port: Int32?
-        var endpoints: [String]?
-        var listener_security_protocol_map: [String: String]?
-        var rack: String?
-        var timestamp: String?
-    }
-
     package init(payload: [UInt8]) throws(PayloadError) {
-        let shape = try JSONText.decode(Shape.self, payload, "a broker's registration")
-        if let texts = shape.endpoints {
+        let json = try JSONDocument(payload, "a broker's registration")
+        if let texts = try json.optional("endpoints", \.array) {
             endpoints = []
             for text in texts {
-                guard let endpoint = Endpoint(text) else { throw PayloadError("a broker's registration names the endpoint \(text)") }
+                guard let name = text.string, let endpoint = Endpoint(name) else {
+                    throw PayloadError("a broker's registration names the endpoint \(text.string ?? "without text")")
+                }
                 endpoints.append(endpoint)
             }
         } else {
-            guard let host = shape.host, let port = shape.port else { throw PayloadError("a broker's registration has no endpoint") }
+            guard let host = json["host"]?.string, let port = json["port"]?.int32 else {
+                throw PayloadError("a broker's registration has no endpoint")
+            }
             endpoints = [Endpoint(listener: "PLAINTEXT", host: host, port: port)]
         }
-        let map = shape.listener_security_protocol_map ?? [:]
-        protocols = endpoints.map { (listener: $0.listener, protocol: map[$0.listener] ?? $0.listener) }
-        rack = shape.rack
-        timestampMs = shape.timestamp.flatMap { Int64($0) } ?? -1
+        let map = json["listener_security_protocol_map"]
+        // Before version 4 a listener bore its protocol's name.
+        protocols = endpoints.map { (listener: $0.listener, protocol: map?[$0.listener]?.string ?? $0.listener) }
+        rack = try json.optional("rack", \.string)
+        timestampMs = json["timestamp"]?.integer ?? -1
     }
 
     package func endpoint(_ listener: String) -> Endpoint? { endpoints.first { $0.listener == listener } }
@@ -110,28 +105,22 @@ package struct TopicAssignment: Equatable, Sendable {
         return [UInt8](text.utf8)
     }
 
-    private struct Shape: Decodable {
-        var partitions: [String: [BrokerID]]
-        var topic_id: String?
-        var adding_replicas: [String: [BrokerID]]?
-        var removing_replicas: [String: [BrokerID]]?
+    package init(payload: [UInt8]) throws(PayloadError) {
+        let json = try JSONDocument(payload, "a topic's assignment")
+        topicID = try json.optional("topic_id", \.string).flatMap { UUID128(text: $0) }
+        replicas = try json.required("partitions", TopicAssignment.numbered)
+        adding = try json.optional("adding_replicas", TopicAssignment.numbered) ?? [:]
+        removing = try json.optional("removing_replicas", TopicAssignment.numbered) ?? [:]
     }
 
-    private static func numbered(_ map: [String: [BrokerID]]?) throws(PayloadError) -> [Int32: [BrokerID]] {
+    private static func numbered(_ json: JSONValue) -> [Int32: [BrokerID]]? {
+        guard let members = json.members else { return nil }
         var numbered: [Int32: [BrokerID]] = [:]
-        for (key, brokers) in map ?? [:] {
-            guard let partition = Int32(key), partition >= 0 else { throw PayloadError("a topic's assignment has the partition \(key)") }
+        for member in members {
+            guard let partition = Int32(member.key), partition >= 0, let brokers = member.value.brokers else { return nil }
             numbered[partition] = brokers
         }
         return numbered
-    }
-
-    package init(payload: [UInt8]) throws(PayloadError) {
-        let shape = try JSONText.decode(Shape.self, payload, "a topic's assignment")
-        topicID = shape.topic_id.flatMap { UUID128(text: $0) }
-        replicas = try TopicAssignment.numbered(shape.partitions)
-        adding = try TopicAssignment.numbered(shape.adding_replicas)
-        removing = try TopicAssignment.numbered(shape.removing_replicas)
     }
 }
 
@@ -159,27 +148,21 @@ package struct PartitionState: Equatable, Sendable {
             json.field("controller_epoch", controllerEpoch.raw)
             json.field("leader", leader.raw)
             json.field("version", 1)
+            if recoveryState != 0 { json.field("leader_recovery_state", recoveryState) }
             json.field("leader_epoch", leaderEpoch.raw)
             json.field("isr", ids: isr)
-            if recoveryState != 0 { json.field("leader_recovery_state", recoveryState) }
         }
         return [UInt8](text.utf8)
     }
 
-    private struct Shape: Decodable {
-        var leader: Int32
-        var leader_epoch: Int32
-        var controller_epoch: Int32
-        var isr: [BrokerID]
-        var leader_recovery_state: Int8?
-    }
-
     package init(payload: [UInt8]) throws(PayloadError) {
-        let shape = try JSONText.decode(Shape.self, payload, "a partition's state")
+        let json = try JSONDocument(payload, "a partition's state")
         self.init(
-            leader: BrokerID(shape.leader), leaderEpoch: LeaderEpoch(shape.leader_epoch),
-            controllerEpoch: ControllerEpoch(shape.controller_epoch), isr: shape.isr,
-            recoveryState: shape.leader_recovery_state ?? 0)
+            leader: BrokerID(try json.required("leader", \.int32)),
+            leaderEpoch: LeaderEpoch(try json.required("leader_epoch", \.int32)),
+            controllerEpoch: ControllerEpoch(try json.required("controller_epoch", \.int32)),
+            isr: try json.required("isr", \.brokers),
+            recoveryState: json["leader_recovery_state"]?.integer.flatMap { Int8(exactly: $0) } ?? 0)
     }
 }
 
@@ -202,14 +185,9 @@ package struct ControllerSeatPayload: Equatable, Sendable {
         return [UInt8](text.utf8)
     }
 
-    private struct Shape: Decodable {
-        var brokerid: Int32
-        var timestamp: String?
-    }
-
     package init(payload: [UInt8]) throws(PayloadError) {
-        let shape = try JSONText.decode(Shape.self, payload, "the controller's seat")
-        self.init(broker: BrokerID(shape.brokerid), timestampMs: shape.timestamp.flatMap { Int64($0) } ?? -1)
+        let json = try JSONDocument(payload, "the controller's seat")
+        self.init(broker: BrokerID(try json.required("brokerid", \.int32)), timestampMs: json["timestamp"]?.integer ?? -1)
     }
 }
 
@@ -228,10 +206,17 @@ package struct ConfigPayload: Equatable, Sendable {
         return [UInt8](text.utf8)
     }
 
-    private struct Shape: Decodable { var config: [String: String]? }
-
     package init(payload: [UInt8]) throws(PayloadError) {
-        settings = try JSONText.decode(Shape.self, payload, "a config").config ?? [:]
+        settings = try JSONDocument(payload, "a config").optional("config") { config in
+            guard let members = config.members else { return nil }
+            var settings: [String: String] = [:]
+            for member in members {
+                // Hand-written ones have numbers without quotes.
+                guard let value = member.value.string ?? member.value.integer.map(String.init) else { return nil }
+                settings[member.key] = value
+            }
+            return settings
+        } ?? [:]
     }
 }
 
@@ -249,17 +234,11 @@ package struct ConfigChangePayload: Equatable, Sendable {
         return [UInt8](text.utf8)
     }
 
-    private struct Shape: Decodable {
-        var entity_path: String?
-        var entity_type: String?
-        var entity_name: String?
-    }
-
     package init(payload: [UInt8]) throws(PayloadError) {
-        let shape = try JSONText.decode(Shape.self, payload, "a config change")
-        if let path = shape.entity_path {
+        let json = try JSONDocument(payload, "a config change")
+        if let path = json["entity_path"]?.string {
             entityPath = path
-        } else if let type = shape.entity_type, let name = shape.entity_name {
+        } else if let type = json["entity_type"]?.string, let name = json["entity_name"]?.string {
             entityPath = "\(type)/\(name)"
         } else {
             throw PayloadError("a config change names no entity")
@@ -278,8 +257,9 @@ package struct ClusterIDPayload: Equatable, Sendable {
         }
         return [UInt8](text.utf8)
     }
-    private struct Shape: Decodable { var id: String }
-    package init(payload: [UInt8]) throws(PayloadError) { id = try JSONText.decode(Shape.self, payload, "the cluster's id").id }
+    package init(payload: [UInt8]) throws(PayloadError) {
+        id = try JSONDocument(payload, "the cluster's id").required("id", \.string)
+    }
 }
 
 /// `/feature`, status 1 (enabled), without features: what a cluster in ZooKeeper mode has.
@@ -309,18 +289,12 @@ package struct ProducerIDBlockPayload: Equatable, Sendable {
         return [UInt8](text.utf8)
     }
 
-    private struct Shape: Decodable {
-        var broker: Int32
-        var block_start: String
-        var block_end: String
-    }
-
     package init(payload: [UInt8]) throws(PayloadError) {
-        let shape = try JSONText.decode(Shape.self, payload, "the producer id block")
-        guard let first = Int64(shape.block_start), let last = Int64(shape.block_end), first >= 0, last >= first else {
-            throw PayloadError("the producer id block is \(shape.block_start) to \(shape.block_end)")
-        }
-        self.init(broker: BrokerID(shape.broker), first: first, last: last)
+        let json = try JSONDocument(payload, "the producer id block")
+        let first = try json.required("block_start", \.integer)
+        let last = try json.required("block_end", \.integer)
+        guard first >= 0, last >= first else { throw PayloadError("the producer id block is \(first) to \(last)") }
+        self.init(broker: BrokerID(try json.required("broker", \.int32)), first: first, last: last)
     }
 }
 
@@ -331,18 +305,17 @@ package struct PartitionListPayload: Equatable, Sendable {
         a.partitions.map(\.partition) == b.partitions.map(\.partition) && a.partitions.map(\.replicas) == b.partitions.map(\.replicas)
     }
 
-    private struct Shape: Decodable {
-        struct Entry: Decodable {
-            var topic: String
-            var partition: Int32
-            var replicas: [BrokerID]?
-        }
-        var partitions: [Entry]
-    }
-
     package init(payload: [UInt8]) throws(PayloadError) {
-        partitions = try JSONText.decode(Shape.self, payload, "a list of partitions").partitions.map {
-            (partition: TopicPartition($0.topic, $0.partition), replicas: $0.replicas ?? [])
+        partitions = try JSONDocument(payload, "a list of partitions").required("partitions") { list in
+            guard let items = list.array else { return nil }
+            var found: [(partition: TopicPartition, replicas: [BrokerID])] = []
+            for item in items {
+                guard let topic = item["topic"]?.string, let partition = item["partition"]?.int32 else { return nil }
+                let replicas = item["replicas"]
+                guard replicas == nil || replicas?.brokers != nil else { return nil }
+                found.append((partition: TopicPartition(topic, partition), replicas: replicas?.brokers ?? []))
+            }
+            return found
         }
     }
 }
@@ -352,8 +325,7 @@ package struct LogDirEventPayload: Equatable, Sendable {
     package var broker: BrokerID
     package init(broker: BrokerID) { self.broker = broker }
     package var payload: [UInt8] { [UInt8](#"{"version":1,"broker":\#(broker),"event":1}"#.utf8) }
-    private struct Shape: Decodable { var broker: Int32 }
     package init(payload: [UInt8]) throws(PayloadError) {
-        broker = BrokerID(try JSONText.decode(Shape.self, payload, "a log dir event").broker)
+        broker = BrokerID(try JSONDocument(payload, "a log dir event").required("broker", \.int32))
     }
 }

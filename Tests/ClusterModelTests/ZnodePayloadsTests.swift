@@ -17,10 +17,25 @@ struct ZnodePayloadsTests {
         #expect(text(registration.payload) == recorded)
     }
 
+    @Test("rack and recovery stand where Kafka's hash order puts them") func optionalKeys() {
+        let broker = BrokerRegistration(
+            endpoints: [Endpoint(listener: "EXTERNAL", host: "h", port: 1)],
+            protocols: [(listener: "EXTERNAL", protocol: "SSL")], rack: "r1", timestampMs: 7)
+        #expect(
+            text(broker.payload)
+                == #"{"features":{},"listener_security_protocol_map":{"EXTERNAL":"SSL"},"endpoints":["EXTERNAL://h:1"],"rack":"r1","jmx_port":-1,"port":-1,"host":null,"version":5,"timestamp":"7"}"#
+        )
+        let state = PartitionState(leader: 1, leaderEpoch: 2, controllerEpoch: 3, isr: [1], recoveryState: 1)
+        #expect(
+            text(state.payload)
+                == #"{"controller_epoch":3,"leader":1,"version":1,"leader_recovery_state":1,"leader_epoch":2,"isr":[1]}"#)
+    }
+
     @Test("a registration of version 1 has one plaintext endpoint") func oldBroker() throws {
         let registration = try BrokerRegistration(
             payload: [UInt8](#"{"version":1,"host":"h","port":9092,"jmx_port":9999}"#.utf8))
         #expect(registration.endpoints == [Endpoint(listener: "PLAINTEXT", host: "h", port: 9092)])
+        #expect(registration.protocols.map(\.protocol) == ["PLAINTEXT"])
     }
 
     @Test("an assignment reads and writes as Kafka's") func assignment() throws {
