@@ -128,7 +128,7 @@ let package = Package(
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
                 "CoordinationServer", "Broker",
             ]),
-        tests("Tools", ["Platform", "KafkaProtocol"]),
+        tests("Tools", ["Bytes", "Platform", "Configuration", "ClusterModel", "KafkaProtocol", "Records"]),
     ],
     swiftLanguageModes: [.v6]
 )
