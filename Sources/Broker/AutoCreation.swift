@@ -23,7 +23,9 @@ extension TopicAdmin {
             autoCreations[name]?.append(then)
             return
         }
-        if TopicName.hasCollisionCharacters(name), metadata.topicNames.contains(where: { TopicName.collide($0, name) && $0 != name }) {
+        if TopicName.hasCollisionCharacters(name),
+            metadata.topicNames.contains(where: { TopicName.collide($0, name) && $0 != name })
+        {
             return then(.invalidTopicException)
         }
         let brokers = metadata.brokers.map { ReplicaPlacement.Candidate($0.id, rack: $0.rack) }
@@ -38,11 +40,14 @@ extension TopicAdmin {
                 start: Int(world.random() % UInt64(brokers.count)), shift: Int(world.random() % UInt64(brokers.count)))
         } catch { return then(.invalidReplicationFactor) }
         autoCreations[name] = [then]
-        quietTimers[name] = world.after(settings.autoCreationWait) { [weak self] in self?.finish(name, .leaderNotAvailable) }
+        quietTimers[name] = world.after(settings.autoCreationWait) { [weak self] in
+            self?.finish(name, .leaderNotAvailable)
+        }
         var random = WorldRandom(world)
         let replicas = Dictionary(uniqueKeysWithValues: placed.enumerated().map { (Int32($0.offset), $0.element) })
         let plan = Plan(
-            name: name, assignment: TopicAssignment(topicID: UUID128.random(using: &random), replicas: replicas), config: [:],
+            name: name, assignment: TopicAssignment(topicID: UUID128.random(using: &random), replicas: replicas),
+            config: [:],
             replicationFactor: settings.defaultReplicationFactor)
         write(plan) { [self] problem in
             switch problem?.code {
@@ -53,7 +58,10 @@ extension TopicAdmin {
                 if let gone = goneAt[name] {
                     world.journal.warning(
                         "a deleted topic came back by its first use",
-                        ["topic": name, "seconds_after": (world.clock.now - gone).wholeMilliseconds / 1000, "asked_by": client])
+                        [
+                            "topic": name, "seconds_after": (world.clock.now - gone).wholeMilliseconds / 1000,
+                            "asked_by": client,
+                        ])
                 }
                 topicsChanged([name])
             // Somebody else was first: it has or will soon have a leader.

@@ -68,10 +68,12 @@ package final class ProducerIDs {
                     }
                     first = newest.last + 1
                 }
-                let block = ProducerIDBlockPayload(broker: broker, first: first, last: first + ProducerIDs.blockSize - 1)
+                let block = ProducerIDBlockPayload(
+                    broker: broker, first: first, last: first + ProducerIDs.blockSize - 1)
                 tree.multi([.set(Znodes.producerIDBlock, block.payload, version: node.stat.version)]) { [self] result in
                     guard case .failure(let failure) = result else {
-                        journal.info("took a block of producer ids", ["broker": broker, "first": first, "last": block.last])
+                        journal.info(
+                            "took a block of producer ids", ["broker": broker, "first": first, "last": block.last])
                         return then(.success(block))
                     }
                     switch failure.error {
@@ -114,7 +116,8 @@ package final class ProducerIDs {
 
     /// The controller's answer to a broker that wants a block.
     package func allocate(
-        _ request: AllocateProducerIdsRequest, controller: ControllerDriver, then: @escaping (AllocateProducerIdsResponse) -> Void
+        _ request: AllocateProducerIdsRequest, controller: ControllerDriver,
+        then: @escaping (AllocateProducerIdsResponse) -> Void
     ) {
         var response = AllocateProducerIdsResponse()
         let broker = BrokerID(request.brokerID)

@@ -145,11 +145,13 @@ package final class Registration {
         waitTimer = nil
     }
 
-    private func claim(_ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void) {
+    private func claim(_ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void)
+    {
         guard attempt == self.attempt else { return }
         let path = Znodes.broker(settings.broker)
         let payload = BrokerRegistration(
-            endpoints: settings.endpoints, protocols: settings.protocols, rack: settings.rack, timestampMs: world.clock.wallMs
+            endpoints: settings.endpoints, protocols: settings.protocols, rack: settings.rack,
+            timestampMs: world.clock.wallMs
         ).payload
         let operations: [MultiOperation] = [
             // Created and then set, as Kafka does: a set answers with the node's numbers, and czxid is the epoch.
@@ -176,7 +178,9 @@ package final class Registration {
     }
 
     /// Somebody stands there, or our own answer was lost.
-    private func inspect(_ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void) {
+    private func inspect(
+        _ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void
+    ) {
         let path = Znodes.broker(settings.broker)
         tree.readIfThere(path, watch: { [weak self] in self?.claimAgain(attempt, until: deadline, then: then) }) {
             [self] result in
@@ -193,18 +197,23 @@ package final class Registration {
     }
 
     /// The registration is free but the multi met a node: the twin of a broker that ended in between, or nothing any more.
-    private func inspectTwin(_ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void) {
+    private func inspectTwin(
+        _ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void
+    ) {
         tree.stat(Znodes.twin(settings.broker)) { [self] result in
             guard attempt == self.attempt else { return }
             switch result {
             case .failure(.sessionExpired): break
             case .failure(let error): then(.failure(.coordinator(error)))
-            case .success: world.after(.milliseconds(100)) { [weak self] in self?.claim(attempt, until: deadline, then: then) }
+            case .success:
+                world.after(.milliseconds(100)) { [weak self] in self?.claim(attempt, until: deadline, then: then) }
             }
         }
     }
 
-    private func claimAgain(_ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void) {
+    private func claimAgain(
+        _ attempt: Int, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void
+    ) {
         guard attempt == self.attempt, brokerEpoch == .none else { return }
         if let waitTimer { world.timers.cancel(waitTimer) }
         waitTimer = nil
@@ -213,7 +222,8 @@ package final class Registration {
 
     /// A session that nobody keeps alive ends by itself; one that does not is somebody.
     private func waitForEnd(
-        _ attempt: Int, of node: ReadNode, until deadline: Instant, then: @escaping (Result<BrokerEpoch, Refusal>) -> Void
+        _ attempt: Int, of node: ReadNode, until deadline: Instant,
+        then: @escaping (Result<BrokerEpoch, Refusal>) -> Void
     ) {
         guard attempt == self.attempt, brokerEpoch == .none else { return }
         let left = deadline - world.clock.now
@@ -277,7 +287,9 @@ package final class Registration {
                 // Both vanish in one transaction: only one that is still the same registration is without a twin.
                 tree.stat(Znodes.broker(other)) { [self] again in
                     guard attempt == self.attempt else { return }
-                    if case .success(let stat?) = again, stat.czxid == node.stat.czxid { return then(.mixedCluster(other)) }
+                    if case .success(let stat?) = again, stat.czxid == node.stat.czxid {
+                        return then(.mixedCluster(other))
+                    }
                     check(attempt, others.dropFirst(), then: then)
                 }
             }
@@ -337,7 +349,8 @@ package final class Registration {
             try world.disk.replace(settings.sessionFile, with: [UInt8](session.text.utf8))
         } catch {
             journal.warning(
-                "could not remember the session: a quick restart will wait for its expiry", ["error": error.description])
+                "could not remember the session: a quick restart will wait for its expiry", ["error": error.description]
+            )
         }
     }
 

@@ -22,9 +22,12 @@ package final class RemoteControlLink: ControlLink {
     package func send(_ request: ControlRequest, then: @escaping (ControlAnswer?) -> Void) {
         guard open, let link = connected() else { return world.timers.soon { then(nil) } }
         switch request {
-        case .leaderAndIsr(let request): link.send(request) { [weak self] in self?.answered($0.map { .leaderAndIsr($0) }, then) }
-        case .updateMetadata(let request): link.send(request) { [weak self] in self?.answered($0.map { .updateMetadata($0) }, then) }
-        case .stopReplica(let request): link.send(request) { [weak self] in self?.answered($0.map { .stopReplica($0) }, then) }
+        case .leaderAndIsr(let request):
+            link.send(request) { [weak self] in self?.answered($0.map { .leaderAndIsr($0) }, then) }
+        case .updateMetadata(let request):
+            link.send(request) { [weak self] in self?.answered($0.map { .updateMetadata($0) }, then) }
+        case .stopReplica(let request):
+            link.send(request) { [weak self] in self?.answered($0.map { .stopReplica($0) }, then) }
         }
     }
 

@@ -46,7 +46,8 @@ package final class TopicAdmin {
     var goneAt: [String: Instant] = [:]
 
     package init(
-        world: any World, tree: any Tree, metadata: MetadataCache, controller: ControllerDriver, settings: ControllerSettings,
+        world: any World, tree: any Tree, metadata: MetadataCache, controller: ControllerDriver,
+        settings: ControllerSettings,
         surroundings: Surroundings
     ) {
         self.world = world
@@ -149,7 +150,8 @@ package final class TopicAdmin {
             guard topic.numPartitions == -1, topic.replicationFactor == -1 else {
                 throw Problem(
                     .invalidRequest,
-                    "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time.")
+                    "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be used at the same time."
+                )
             }
             replicas = try check(topic.assignments)
         }
@@ -165,7 +167,9 @@ package final class TopicAdmin {
         if name == "__cluster_metadata" {
             throw Problem(.invalidRequest, "Creation of internal topic __cluster_metadata is prohibited.")
         }
-        if controller.isBeingDeleted(name) { throw Problem(.topicAlreadyExists, "Topic '\(name)' is marked for deletion.") }
+        if controller.isBeingDeleted(name) {
+            throw Problem(.topicAlreadyExists, "Topic '\(name)' is marked for deletion.")
+        }
         if metadata.topic(name) != nil || controller.view?.topics[name] != nil {
             throw Problem(.topicAlreadyExists, "Topic '\(name)' already exists.")
         }
@@ -174,7 +178,8 @@ package final class TopicAdmin {
         let colliding = known.filter { TopicName.collide($0, name) }.sorted()
         guard colliding.isEmpty else {
             throw Problem(
-                .invalidTopicException, "Topic '\(name)' collides with existing topics: \(colliding.joined(separator: ", "))")
+                .invalidTopicException,
+                "Topic '\(name)' collides with existing topics: \(colliding.joined(separator: ", "))")
         }
     }
 
@@ -187,22 +192,28 @@ package final class TopicAdmin {
 
     private func place(_ count: Int32, _ factor: Int16) throws(Problem) -> [Int32: [BrokerID]] {
         guard count > 0 else { throw Problem(.invalidPartitions, "Number of partitions must be larger than 0.") }
-        guard count <= 100_000 else { throw Problem(.invalidPartitions, "Number of partitions must be at most 100000.") }
+        guard count <= 100_000 else {
+            throw Problem(.invalidPartitions, "Number of partitions must be at most 100000.")
+        }
         guard factor > 0 else { throw Problem(.invalidReplicationFactor, "Replication factor must be larger than 0.") }
         let candidates = candidates
         guard Int(factor) <= candidates.count else {
             throw Problem(
-                .invalidReplicationFactor, "Replication factor: \(factor) larger than available brokers: \(candidates.count).")
+                .invalidReplicationFactor,
+                "Replication factor: \(factor) larger than available brokers: \(candidates.count).")
         }
         do throws(ReplicaPlacement.Refusal) {
             let placed = try ReplicaPlacement.place(
                 partitions: count, replicationFactor: Int(factor), over: candidates,
-                start: Int(world.random() % UInt64(candidates.count)), shift: Int(world.random() % UInt64(candidates.count)))
+                start: Int(world.random() % UInt64(candidates.count)),
+                shift: Int(world.random() % UInt64(candidates.count)))
             return Dictionary(uniqueKeysWithValues: placed.enumerated().map { (Int32($0.offset), $0.element) })
         } catch { throw Problem(.invalidReplicationFactor, "\(error)") }
     }
 
-    private func check(_ assignments: [CreateTopicsRequest.CreatableReplicaAssignment]) throws(Problem) -> [Int32: [BrokerID]] {
+    private func check(_ assignments: [CreateTopicsRequest.CreatableReplicaAssignment]) throws(Problem) -> [Int32:
+        [BrokerID]]
+    {
         var replicas: [Int32: [BrokerID]] = [:]
         for assignment in assignments {
             let brokers = assignment.brokerIDs.map { BrokerID($0) }
@@ -210,10 +221,14 @@ package final class TopicAdmin {
                 throw Problem(.invalidReplicaAssignment, "Partition \(assignment.partitionIndex) is assigned twice.")
             }
             guard Set(brokers).count == brokers.count else {
-                throw Problem(.invalidReplicaAssignment, "Duplicate replica assignment found: partition \(assignment.partitionIndex)")
+                throw Problem(
+                    .invalidReplicaAssignment,
+                    "Duplicate replica assignment found: partition \(assignment.partitionIndex)")
             }
             guard !brokers.isEmpty, brokers.allSatisfy({ $0.raw >= 0 }) else {
-                throw Problem(.invalidReplicaAssignment, "Partition \(assignment.partitionIndex) needs at least one valid broker.")
+                throw Problem(
+                    .invalidReplicaAssignment, "Partition \(assignment.partitionIndex) needs at least one valid broker."
+                )
             }
         }
         guard Set(replicas.values.map(\.count)).count == 1 else {
@@ -315,7 +330,9 @@ package final class TopicAdmin {
             let known = controller.view?.topics ?? [:]
             let name = one.name ?? known.keys.sorted().first { known[$0]?.id == one.id }
             guard let name, let topic = known[name] else {
-                refuse(one.name == nil ? .unknownTopicID : .unknownTopicOrPartition, "This server does not host this topic-partition.")
+                refuse(
+                    one.name == nil ? .unknownTopicID : .unknownTopicOrPartition,
+                    "This server does not host this topic-partition.")
                 continue
             }
             if asked[..<index].contains(where: { $0.name == name || (topic.id != nil && $0.id == topic.id) }) {
@@ -326,7 +343,9 @@ package final class TopicAdmin {
             result.topicID = topic.id ?? .zero
             tree.ensure(Znodes.deletedTopic(name)) { [self] error in
                 if let error {
-                    return refuse(error == .sessionExpired ? .notController : .unknownServerError, "the coordinator answered \(error)")
+                    return refuse(
+                        error == .sessionExpired ? .notController : .unknownServerError,
+                        "the coordinator answered \(error)")
                 }
                 guard request.timeoutMs > 0 else { return refuse(.requestTimedOut, nil) }
                 let limit = min(Duration.milliseconds(Int64(request.timeoutMs)), .seconds(5))
@@ -351,7 +370,9 @@ package final class TopicAdmin {
 
     // MARK: CreatePartitions
 
-    package func createPartitions(_ request: CreatePartitionsRequest, then: @escaping (CreatePartitionsResponse) -> Void) {
+    package func createPartitions(
+        _ request: CreatePartitionsRequest, then: @escaping (CreatePartitionsResponse) -> Void
+    ) {
         var response = CreatePartitionsResponse()
         var seen: [String: Int] = [:]
         for topic in request.topics { seen[topic.name, default: 0] += 1 }
@@ -440,15 +461,19 @@ package final class TopicAdmin {
         _ topic: CreatePartitionsRequest.CreatePartitionsTopic, _ assignment: TopicAssignment
     ) throws(Problem) -> [(Int32, [BrokerID])] {
         guard assignment.adding.isEmpty, assignment.removing.isEmpty else {
-            throw Problem(.reassignmentInProgress, "A partition reassignment is in progress for the topic '\(topic.name)'.")
+            throw Problem(
+                .reassignmentInProgress, "A partition reassignment is in progress for the topic '\(topic.name)'.")
         }
         let have = Int32(clamping: assignment.replicas.count)
         guard topic.count != have else { throw Problem(.invalidPartitions, "Topic already has \(have) partitions.") }
         guard topic.count > have else {
             throw Problem(
-                .invalidPartitions, "Topic currently has \(have) partitions, which is higher than the requested \(topic.count).")
+                .invalidPartitions,
+                "Topic currently has \(have) partitions, which is higher than the requested \(topic.count).")
         }
-        guard topic.count <= 100_000 else { throw Problem(.invalidPartitions, "Number of partitions must be at most 100000.") }
+        guard topic.count <= 100_000 else {
+            throw Problem(.invalidPartitions, "Number of partitions must be at most 100000.")
+        }
         let first = assignment.replicas[0] ?? []
         let added = topic.count - have
         let candidates = candidates
@@ -467,15 +492,19 @@ package final class TopicAdmin {
                 guard unknown.isEmpty else {
                     throw Problem(
                         .invalidReplicaAssignment,
-                        "Unknown broker(s) in replica assignment: \(unknown.map(\.description).joined(separator: ", ")).")
+                        "Unknown broker(s) in replica assignment: \(unknown.map(\.description).joined(separator: ", "))."
+                    )
                 }
                 guard !brokers.isEmpty, Set(brokers).count == brokers.count else {
-                    throw Problem(.invalidReplicaAssignment, "Duplicate or no brokers in replica assignment for partition id \(number).")
+                    throw Problem(
+                        .invalidReplicaAssignment,
+                        "Duplicate or no brokers in replica assignment for partition id \(number).")
                 }
                 guard brokers.count == first.count else {
                     throw Problem(
                         .invalidReplicaAssignment,
-                        "Inconsistent replication factor between partitions, partition 0 has \(first.count) while partition \(number) has \(brokers.count).")
+                        "Inconsistent replication factor between partitions, partition 0 has \(first.count) while partition \(number) has \(brokers.count)."
+                    )
                 }
                 result.append((number, brokers))
             }
@@ -485,7 +514,8 @@ package final class TopicAdmin {
         let start = max(0, sorted.firstIndex { $0.broker >= first.first ?? 0 } ?? 0)
         do throws(ReplicaPlacement.Refusal) {
             let placed = try ReplicaPlacement.place(
-                partitions: added, replicationFactor: max(1, first.count), over: candidates, firstPartition: have, start: start)
+                partitions: added, replicationFactor: max(1, first.count), over: candidates, firstPartition: have,
+                start: start)
             return placed.enumerated().map { (have + Int32(clamping: $0.offset), $0.element) }
         } catch {
             throw Problem(

@@ -105,7 +105,8 @@ extension Tree {
 
     /// Reads all `paths` and answers once with what is there, in their order; the first failure ends it.
     func readAll<T>(
-        _ paths: [String], read one: (String, @escaping Answer<T>) -> Void, then: @escaping Answer<[(path: String, value: T)]>
+        _ paths: [String], read one: (String, @escaping Answer<T>) -> Void,
+        then: @escaping Answer<[(path: String, value: T)]>
     ) {
         guard !paths.isEmpty else { return then(.success([])) }
         let gathering = Gathering<T>(count: paths.count, then: then)

@@ -48,7 +48,8 @@ package struct Announcements: Equatable, Sendable {
     package init() {}
 
     package var isEmpty: Bool {
-        leaderAndIsr.isEmpty && metadata.isEmpty && wholeMetadata.isEmpty && !metadataForAll && deleting.isEmpty && stops.isEmpty
+        leaderAndIsr.isEmpty && metadata.isEmpty && wholeMetadata.isEmpty && !metadataForAll && deleting.isEmpty
+            && stops.isEmpty
     }
 
     /// The partition's state changed, or `brokers` have not heard it in this life: replicas act on it, everybody routes by it.
@@ -68,7 +69,8 @@ package struct Announcements: Equatable, Sendable {
     package mutating func brokersChanged() { metadataForAll = true }
     /// A broker that knows nothing yet.
     package mutating func tellAll(_ broker: BrokerID) { wholeMetadata.insert(broker) }
-    package mutating func stop(_ partition: TopicPartition, on broker: BrokerID, leaderEpoch: LeaderEpoch, delete: Bool) {
+    package mutating func stop(_ partition: TopicPartition, on broker: BrokerID, leaderEpoch: LeaderEpoch, delete: Bool)
+    {
         let before = stops[broker]?[partition]
         stops[broker, default: [:]][partition] = StoppedReplica(
             partition: partition, leaderEpoch: leaderEpoch, delete: delete || before?.delete == true)
@@ -96,7 +98,8 @@ package struct Announcements: Equatable, Sendable {
             return AnnouncedPartition(
                 partition: partition, topicID: cluster.topics[partition.topic]?.id, recorded: recorded,
                 replicas: view.replicas, adding: view.adding, removing: view.removing,
-                offline: view.replicas.filter { cluster.brokers[$0] == nil || view.failedReplicas.contains($0) }, isNew: isNew)
+                offline: view.replicas.filter { cluster.brokers[$0] == nil || view.failedReplicas.contains($0) },
+                isNew: isNew)
         }
         let live = cluster.brokerIDs
         let changed = metadata.sorted().compactMap { announced($0, isNew: false) }
@@ -111,7 +114,9 @@ package struct Announcements: Equatable, Sendable {
             if let wanted = leaderAndIsr[broker] {
                 // A leader in a new life hears nothing of the epoch its old life had; the next one is being written.
                 let partitions = wanted.keys.sorted()
-                    .filter { partition in cluster[partition].map { !$0.lost.contains($0.recorded?.state.leader ?? .none) } ?? false }
+                    .filter { partition in
+                        cluster[partition].map { !$0.lost.contains($0.recorded?.state.leader ?? .none) } ?? false
+                    }
                     .compactMap { announced($0, isNew: wanted[$0] ?? false) }
                 if !partitions.isEmpty {
                     let leaders = Set(partitions.map(\.recorded.state.leader)).filter { cluster.brokers[$0] != nil }

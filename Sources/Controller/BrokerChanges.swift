@@ -80,7 +80,9 @@ extension ControllerCore {
         for partition in partitions {
             guard var view = view[partition] else { continue }
             let relied =
-                [view.recorded?.state, view.pending].contains { $0?.leader == broker || $0?.inSync.contains(broker) == true }
+                [view.recorded?.state, view.pending].contains {
+                    $0?.leader == broker || $0?.inSync.contains(broker) == true
+                }
             if relied {
                 view.lost.append(broker)
                 self.view[partition] = view
@@ -96,7 +98,8 @@ extension ControllerCore {
     package mutating func replicasFailed(_ partitions: [TopicPartition], on broker: BrokerID) -> [Effect] {
         var failed: [TopicPartition] = []
         for partition in partitions.sorted() {
-            guard let view = view[partition], view.replicas.contains(broker), !view.failedReplicas.contains(broker) else { continue }
+            guard let view = view[partition], view.replicas.contains(broker), !view.failedReplicas.contains(broker)
+            else { continue }
             self.view[partition]?.failedReplicas.append(broker)
             failed.append(partition)
         }
@@ -127,7 +130,9 @@ extension ControllerCore {
         let replicated = view.partitions(of: broker).filter { (view[$0]?.replicas.count ?? 0) > 1 }
         effects += settle(replicated)
         for partition in replicated where deletions[partition.topic] == nil {
-            guard let view = view[partition], view.pending == nil, let state = view.recorded?.state, state.leader != broker else {
+            guard let view = view[partition], view.pending == nil, let state = view.recorded?.state,
+                state.leader != broker
+            else {
                 continue
             }
             announcements.stop(partition, on: broker, leaderEpoch: state.leaderEpoch, delete: false)

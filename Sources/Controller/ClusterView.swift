@@ -27,7 +27,8 @@ package struct LeaderAndInSync: Equatable, Sendable {
     /// After an unclean election, until the leader says that it has recovered.
     package var recovering: Bool
     package init(
-        leader: BrokerID, leaderEpoch: LeaderEpoch, inSync: [BrokerID], controllerEpoch: ControllerEpoch, recovering: Bool = false
+        leader: BrokerID, leaderEpoch: LeaderEpoch, inSync: [BrokerID], controllerEpoch: ControllerEpoch,
+        recovering: Bool = false
     ) {
         self.leader = leader
         self.leaderEpoch = leaderEpoch
@@ -68,7 +69,8 @@ package struct TopicContents: Equatable, Sendable {
     /// The znode's version.
     package var version: Int32
     package init(
-        id: UUID128?, partitions: [Int32: [BrokerID]], adding: [Int32: [BrokerID]] = [:], removing: [Int32: [BrokerID]] = [:],
+        id: UUID128?, partitions: [Int32: [BrokerID]], adding: [Int32: [BrokerID]] = [:],
+        removing: [Int32: [BrokerID]] = [:],
         version: Int32 = 0
     ) {
         self.id = id

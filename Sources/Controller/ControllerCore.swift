@@ -177,7 +177,8 @@ package struct ControllerCore: Equatable, Sendable {
             let underExisting = view.topics[topic]?.partitions.values.contains { $0.recorded != nil } ?? false
             effects.append(
                 .createStates(
-                    topic: topic, (creating[topic] ?? []).sorted { $0.partition < $1.partition }, underExisting: underExisting))
+                    topic: topic, (creating[topic] ?? []).sorted { $0.partition < $1.partition },
+                    underExisting: underExisting))
         }
         return effects
     }
@@ -273,7 +274,8 @@ package struct ControllerCore: Equatable, Sendable {
     /// for get them back.
     package mutating func rebalanceDue() -> [Effect] {
         guard settings.autoRebalance else { return [] }
-        let movable = PreferredLeaders.toMove(in: view, except: deletions.keys.sorted(), percentage: settings.imbalancePercentage)
+        let movable = PreferredLeaders.toMove(
+            in: view, except: deletions.keys.sorted(), percentage: settings.imbalancePercentage)
         for partition in movable { view[partition]?.wantsPreferredLeader = true }
         return settle(movable)
     }

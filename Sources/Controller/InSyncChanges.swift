@@ -9,7 +9,8 @@ package struct InSyncAsk: Equatable, Sendable {
     package var recovering: Bool
     package var partitionEpoch: PartitionEpoch
     package init(
-        partition: TopicPartition, leaderEpoch: LeaderEpoch, inSync: [(BrokerID, BrokerEpoch)], recovering: Bool = false,
+        partition: TopicPartition, leaderEpoch: LeaderEpoch, inSync: [(BrokerID, BrokerEpoch)],
+        recovering: Bool = false,
         partitionEpoch: PartitionEpoch
     ) {
         self.partition = partition
@@ -85,7 +86,9 @@ extension ControllerCore {
     }
 
     private func judge(_ ask: InSyncAsk) -> Judgement {
-        guard deletions[ask.partition.topic] == nil, let partition = view[ask.partition], let recorded = partition.recorded else {
+        guard deletions[ask.partition.topic] == nil, let partition = view[ask.partition],
+            let recorded = partition.recorded
+        else {
             return .answer(.refused(.unknownPartition))
         }
         let now = recorded.state
@@ -93,7 +96,9 @@ extension ControllerCore {
         if ask.leaderEpoch < now.leaderEpoch { return .answer(.refused(.fenced)) }
         if partition.pending != nil { return .answer(.refused(.busy)) }
         let wanted = ask.inSync.map(\.0)
-        let same = wanted.count == now.inSync.count && wanted.allSatisfy(now.inSync.contains) && ask.recovering == now.recovering
+        let same =
+            wanted.count == now.inSync.count && wanted.allSatisfy(now.inSync.contains)
+            && ask.recovering == now.recovering
         if same, ask.partitionEpoch <= recorded.partitionEpoch { return .answer(.recorded(recorded)) }
         if ask.partitionEpoch != recorded.partitionEpoch { return .answer(.refused(.superseded)) }
         if ask.recovering, !now.recovering || wanted.count > 1 { return .answer(.refused(.recoveryConflict)) }
@@ -113,7 +118,9 @@ extension ControllerCore {
     /// - Parameter recorded: nil when the write was refused.
     mutating func inSyncWriteAnswered(_ partition: TopicPartition, recorded: RecordedState?) -> [Effect] {
         for request in inSyncRequests.keys.sorted() {
-            guard let pending = inSyncRequests[request], pending.order.contains(partition), pending.answers[partition] == nil else {
+            guard let pending = inSyncRequests[request], pending.order.contains(partition),
+                pending.answers[partition] == nil
+            else {
                 continue
             }
             inSyncRequests[request]?.answers[partition] = recorded.map { .recorded($0) } ?? .refused(.superseded)
@@ -124,7 +131,9 @@ extension ControllerCore {
     private mutating func answerInSyncRequests() -> [Effect] {
         var effects: [Effect] = []
         for request in inSyncRequests.keys.sorted() {
-            guard let pending = inSyncRequests[request], pending.order.allSatisfy({ pending.answers[$0] != nil }) else { continue }
+            guard let pending = inSyncRequests[request], pending.order.allSatisfy({ pending.answers[$0] != nil }) else {
+                continue
+            }
             inSyncRequests[request] = nil
             let answers = pending.order.compactMap { partition in
                 pending.answers[partition].map { InSyncAnswer(partition: partition, verdict: $0) }

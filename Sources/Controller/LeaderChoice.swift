@@ -42,7 +42,9 @@ package enum LeaderChoice {
     package static func forControlledShutdown(
         assignment: [BrokerID], inSync: [BrokerID], live: (BrokerID) -> Bool, shuttingDown: (BrokerID) -> Bool
     ) -> Chosen? {
-        guard let leader = assignment.first(where: { live($0) && !shuttingDown($0) && inSync.contains($0) }) else { return nil }
+        guard let leader = assignment.first(where: { live($0) && !shuttingDown($0) && inSync.contains($0) }) else {
+            return nil
+        }
         return Chosen(leader: leader, inSync: inSync.filter { !shuttingDown($0) })
     }
 }

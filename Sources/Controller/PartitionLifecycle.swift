@@ -14,7 +14,8 @@ package enum PartitionLifecycle {
 
     package static func standing(_ partition: PartitionView, in cluster: ClusterView) -> Standing {
         guard let state = partition.recorded?.state else { return .new }
-        return cluster.brokers[state.leader] != nil && !partition.failedReplicas.contains(state.leader) ? .online : .offline
+        return cluster.brokers[state.leader] != nil && !partition.failedReplicas.contains(state.leader)
+            ? .online : .offline
     }
 
     /// - Returns: nil when the recorded state is right as it is.
@@ -26,7 +27,8 @@ package enum PartitionLifecycle {
 
         func elected(_ chosen: LeaderChoice.Chosen) -> LeaderAndInSync {
             LeaderAndInSync(
-                leader: chosen.leader, leaderEpoch: now.leaderEpoch.next, inSync: ordered(chosen.inSync, partition.replicas),
+                leader: chosen.leader, leaderEpoch: now.leaderEpoch.next,
+                inSync: ordered(chosen.inSync, partition.replicas),
                 controllerEpoch: controllerEpoch, recovering: chosen.unclean || now.recovering)
         }
         let registered = { (broker: BrokerID) in

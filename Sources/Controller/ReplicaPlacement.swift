@@ -53,7 +53,9 @@ package enum ReplicaPlacement {
                 k += 1
                 if aware {
                     let rack = next.rack ?? ""
-                    guard !usedRacks.contains(rack) || usedRacks.count == racks, !replicas.contains(next.broker) else { continue }
+                    guard !usedRacks.contains(rack) || usedRacks.count == racks, !replicas.contains(next.broker) else {
+                        continue
+                    }
                     usedRacks.insert(rack)
                 }
                 replicas.append(next.broker)

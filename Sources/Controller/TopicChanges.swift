@@ -43,7 +43,9 @@ extension ControllerCore {
                 new.append(partition)
             } else {
                 view[partition]?.replicas = replicas
-                if gainedID, let known = view[partition], known.recorded != nil { announcements.lead(partition, tell: known.replicas) }
+                if gainedID, let known = view[partition], known.recorded != nil {
+                    announcements.lead(partition, tell: known.replicas)
+                }
             }
             view[partition]?.adding = contents.adding[number] ?? []
             view[partition]?.removing = contents.removing[number] ?? []

@@ -46,7 +46,9 @@ extension ControllerCore {
 
     /// A broker answered StopReplica(delete).
     /// - Parameter failed: those it could not delete.
-    package mutating func replicasStopped(_ deleted: [TopicPartition], failed: [TopicPartition], on broker: BrokerID) -> [Effect] {
+    package mutating func replicasStopped(_ deleted: [TopicPartition], failed: [TopicPartition], on broker: BrokerID)
+        -> [Effect]
+    {
         var topics: Set<String> = []
         for partition in deleted {
             deletions[partition.topic]?.left.remove(.init(partition: partition, broker: broker))

@@ -92,7 +92,8 @@ package struct LeaderReplica: Equatable, Sendable {
 
     package static func == (a: LeaderReplica, b: LeaderReplica) -> Bool {
         a.me == b.me && a.settings == b.settings && a.epoch == b.epoch && a.partitionEpoch == b.partitionEpoch
-            && a.replicas == b.replicas && a.inSync == b.inSync && a.proposal == b.proposal && a.epochStart == b.epochStart
+            && a.replicas == b.replicas && a.inSync == b.inSync && a.proposal == b.proposal
+            && a.epochStart == b.epochStart
             && a.logEnd == b.logEnd && a.highWatermark == b.highWatermark
             && a.followers.elementsEqual(b.followers) { $0.id == $1.id && $0.state == $1.state }
     }
@@ -179,7 +180,9 @@ package struct LeaderReplica: Equatable, Sendable {
     }
 
     /// The controller recorded `set`.
-    package mutating func inSyncSetRecorded(_ set: InSyncSet, partitionEpoch: PartitionEpoch, at now: Instant) -> [Effect] {
+    package mutating func inSyncSetRecorded(_ set: InSyncSet, partitionEpoch: PartitionEpoch, at now: Instant)
+        -> [Effect]
+    {
         guard partitionEpoch >= self.partitionEpoch else { return [] }
         self.partitionEpoch = partitionEpoch
         inSync = set

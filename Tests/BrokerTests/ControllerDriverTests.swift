@@ -14,7 +14,8 @@ struct ControllerDriverTests {
         let cluster = PretendCluster(seed: seed)
         for id in 0..<count { cluster.start(id) }
         let ready = cluster.run {
-            cluster.controllers.count == 1 && cluster.brokers.values.allSatisfy { $0.metadata.brokers.count == Int(count) }
+            cluster.controllers.count == 1
+                && cluster.brokers.values.allSatisfy { $0.metadata.brokers.count == Int(count) }
         }
         #expect(ready)
         return cluster
@@ -63,10 +64,22 @@ struct ControllerDriverTests {
         #expect(code { $0.topics[0].name = "a b" } == .invalidTopicException)
         #expect(code { $0.topics[0].name = "a.b" } == ErrorCode.none)
         #expect(code { $0.topics[0].name = "a_b" } == .invalidTopicException)
-        #expect(code { $0.topics[0].name = "u"; $0.topics[0].numPartitions = 0 } == .invalidPartitions)
-        #expect(code { $0.topics[0].name = "u"; $0.topics[0].replicationFactor = 2 } == .invalidReplicationFactor)
-        #expect(code { $0.topics[0].name = "u"; $0.topics[0].replicationFactor = 0 } == .invalidReplicationFactor)
-        #expect(code { $0.topics[0].name = "u"; $0.topics.append($0.topics[0]) } == .invalidRequest)
+        #expect(
+            code {
+                $0.topics[0].name = "u"; $0.topics[0].numPartitions = 0
+            } == .invalidPartitions)
+        #expect(
+            code {
+                $0.topics[0].name = "u"; $0.topics[0].replicationFactor = 2
+            } == .invalidReplicationFactor)
+        #expect(
+            code {
+                $0.topics[0].name = "u"; $0.topics[0].replicationFactor = 0
+            } == .invalidReplicationFactor)
+        #expect(
+            code {
+                $0.topics[0].name = "u"; $0.topics.append($0.topics[0])
+            } == .invalidRequest)
         #expect(
             code {
                 $0.topics[0].name = "u"
@@ -84,7 +97,10 @@ struct ControllerDriverTests {
                 $0.topics[0].replicationFactor = -1
                 $0.topics[0].assignments = [assignment]
             } == .invalidReplicaAssignment)
-        #expect(code { $0.topics[0].name = "late"; $0.timeoutMs = 0 } == .requestTimedOut)
+        #expect(
+            code {
+                $0.topics[0].name = "late"; $0.timeoutMs = 0
+            } == .requestTimedOut)
     }
 
     @Test("deletes a topic everywhere, so that its name can be used again at once") func deletesTopic() {
@@ -144,7 +160,8 @@ struct ControllerDriverTests {
         #expect(broker?.metadata.topic("fresh")?.partitions.first?.leader != BrokerID.none)
     }
 
-    @Test("gives a broker killed and started again new leader epochs, and waits for no session to expire") func quickRestart() {
+    @Test("gives a broker killed and started again new leader epochs, and waits for no session to expire")
+    func quickRestart() {
         let cluster = cluster(1)
         var created: CreateTopicsResponse?
         cluster.broker(0).admin.createTopics(cluster.broker(0).create("orders", partitions: 3)) { created = $0 }
@@ -168,7 +185,9 @@ struct ControllerDriverTests {
         cluster.run { created != nil }
         cluster.crash(old.id.raw)
         let moved = cluster.run(within: .seconds(20)) {
-            guard let new = cluster.controllers.first, new.id != old.id, let topic = new.metadata.topic("orders") else { return false }
+            guard let new = cluster.controllers.first, new.id != old.id, let topic = new.metadata.topic("orders") else {
+                return false
+            }
             return topic.partitions.allSatisfy { $0.leader != old.id && $0.leader.raw >= 0 && $0.inSync.count == 2 }
         }
         #expect(moved)
@@ -209,7 +228,9 @@ struct ControllerDriverTests {
         cluster.run { answer != nil }
         #expect(answer?.errorCode == ErrorCode.none)
         #expect(answer?.remainingPartitions.isEmpty == true)
-        cluster.run { controller.told.values.allSatisfy { $0.leader == controller.id.raw && $0.isr == [controller.id.raw] } }
+        cluster.run {
+            controller.told.values.allSatisfy { $0.leader == controller.id.raw && $0.isr == [controller.id.raw] }
+        }
         #expect(controller.told.count == 4)
 
         var alter = AlterPartitionRequest()
@@ -252,7 +273,9 @@ struct ControllerDriverTests {
         let cluster = cluster(2)
         let controller = cluster.controllers[0]
         var created: CreateTopicsResponse?
-        controller.admin.createTopics(controller.create("wide", partitions: 400, replicas: 2, timeoutMs: 30_000)) { created = $0 }
+        controller.admin.createTopics(controller.create("wide", partitions: 400, replicas: 2, timeoutMs: 30_000)) {
+            created = $0
+        }
         #expect(cluster.run(within: .seconds(10)) { created != nil })
         #expect(created?.topics.first?.errorCode == ErrorCode.none)
         cluster.crash(controller.id.raw)
@@ -311,7 +334,8 @@ struct RegistrationTests {
             world: world, tree: ClientTree(client),
             settings: .init(
                 broker: 0, endpoints: [Endpoint(listener: "PLAINTEXT", host: "other", port: 9092)],
-                protocols: [("PLAINTEXT", "PLAINTEXT")], rack: nil, sessionTimeout: .seconds(6), sessionFile: "/letterbox.session"))
+                protocols: [("PLAINTEXT", "PLAINTEXT")], rack: nil, sessionTimeout: .seconds(6),
+                sessionFile: "/letterbox.session"))
         var result: Result<BrokerEpoch, Registration.Refusal>?
         registration.register { result = $0 }
         cluster.run { result != nil }
@@ -326,7 +350,10 @@ struct RegistrationTests {
         client.start()
         var made = false
         client.makePath("/brokers/ids") { _ in
-            client.create("/brokers/ids/7", [UInt8](#"{"version":5,"host":"h","port":1,"endpoints":["PLAINTEXT://h:1"],"timestamp":"1"}"#.utf8)) {
+            client.create(
+                "/brokers/ids/7",
+                [UInt8](#"{"version":5,"host":"h","port":1,"endpoints":["PLAINTEXT://h:1"],"timestamp":"1"}"#.utf8)
+            ) {
                 _ in made = true
             }
         }
@@ -355,7 +382,9 @@ struct ProducerIDsTests {
         let cluster = PretendCluster()
         cluster.start(0)
         cluster.start(1)
-        cluster.run { cluster.brokers.count == 2 && cluster.brokers.values.allSatisfy { $0.registration.brokerEpoch != .none } }
+        cluster.run {
+            cluster.brokers.count == 2 && cluster.brokers.values.allSatisfy { $0.registration.brokerEpoch != .none }
+        }
         var given: [Int64] = []
         var answers = 0
         for broker in [cluster.broker(0), cluster.broker(1)] {

@@ -94,7 +94,9 @@ final class PretendBroker {
         settings.broker = id
         let channels = ControllerChannels(world: world) { [unowned cluster] broker in
             LocalControlLink(timers: world.timers) { request, then in
-                guard let target = cluster.brokers[broker.raw], cluster.simulation.node("b\(broker)").isUp, !target.isDeaf else { return }
+                guard let target = cluster.brokers[broker.raw], cluster.simulation.node("b\(broker)").isUp,
+                    !target.isDeaf
+                else { return }
                 then(target.apply(request))
             }
         }
@@ -110,7 +112,8 @@ final class PretendBroker {
         let begin = { [client] in client.start() }
         if endsOldSession, let old = Registration.rememberedSession(in: "/data/letterbox.session", disk: world.disk) {
             CoordinationClient.closeSession(
-                SessionIdentity(id: old.id, password: old.password), world: world, connect: connect, sessionTimeout: .seconds(6),
+                SessionIdentity(id: old.id, password: old.password), world: world, connect: connect,
+                sessionTimeout: .seconds(6),
                 patience: .seconds(6)
             ) { _ in begin() }
         } else {
@@ -156,7 +159,9 @@ final class PretendBroker {
                 return .leaderAndIsr(response)
             }
             for topic in request.topicStates {
-                for state in topic.partitionStates { told[TopicPartition(topic.topicName, state.partitionIndex)] = state }
+                for state in topic.partitionStates {
+                    told[TopicPartition(topic.topicName, state.partitionIndex)] = state
+                }
             }
             return .leaderAndIsr(response)
         case .updateMetadata(let request):
@@ -172,7 +177,8 @@ final class PretendBroker {
                         name: topic.topicName, id: topic.topicID,
                         partitions: topic.partitionStates.map {
                             .init(
-                                index: $0.partitionIndex, leader: BrokerID($0.leader), leaderEpoch: LeaderEpoch($0.leaderEpoch),
+                                index: $0.partitionIndex, leader: BrokerID($0.leader),
+                                leaderEpoch: LeaderEpoch($0.leaderEpoch),
                                 replicas: $0.replicas.map { BrokerID($0) }, inSync: $0.isr.map { BrokerID($0) })
                         }
                     )
@@ -190,7 +196,9 @@ final class PretendBroker {
         }
     }
 
-    func create(_ name: String, partitions: Int32 = 1, replicas: Int16 = 1, timeoutMs: Int32 = 5000) -> CreateTopicsRequest {
+    func create(_ name: String, partitions: Int32 = 1, replicas: Int16 = 1, timeoutMs: Int32 = 5000)
+        -> CreateTopicsRequest
+    {
         var request = CreateTopicsRequest()
         var topic = CreateTopicsRequest.CreatableTopic()
         topic.name = name

@@ -29,7 +29,9 @@ extension ControllerCore {
         }
         return all
     }
-    func state(_ topic: String, _ partition: Int32) -> LeaderAndInSync? { view[TopicPartition(topic, partition)]?.recorded?.state }
+    func state(_ topic: String, _ partition: Int32) -> LeaderAndInSync? {
+        view[TopicPartition(topic, partition)]?.recorded?.state
+    }
 }
 
 extension LeaderAndInSync {
@@ -43,13 +45,16 @@ let t0 = TopicPartition("t", 0)
 func live(_ ids: [BrokerID], epoch: BrokerEpoch = 100) -> [LiveBroker] { ids.map { LiveBroker(id: $0, epoch: epoch) } }
 
 /// A controller in office over `brokers`, with one topic `t`.
-func office(_ brokers: [BrokerID], _ assignment: [Int32: [BrokerID]]) -> (ControllerCore, [TopicPartition: PartitionEpoch]) {
+func office(_ brokers: [BrokerID], _ assignment: [Int32: [BrokerID]]) -> (
+    ControllerCore, [TopicPartition: PartitionEpoch]
+) {
     var core = ControllerCore(epoch: 3)
     var epochs: [TopicPartition: PartitionEpoch] = [:]
     var tree = ControllerCore.TreeContents()
     tree.brokers = live(brokers)
     core.performed(core.elected(tree), epochs: &epochs)
-    core.performed(core.topicRead("t", TopicContents(id: someID, partitions: assignment), freshID: someID), epochs: &epochs)
+    core.performed(
+        core.topicRead("t", TopicContents(id: someID, partitions: assignment), freshID: someID), epochs: &epochs)
     _ = core.takeAnnouncements()
     return (core, epochs)
 }
@@ -185,7 +190,9 @@ struct ControllerCoreTests {
         #expect(core.state("t", 0) == LeaderAndInSync(2, 2, [2]))
     }
 
-    @Test("relieves a broker that shuts down, and answers once nothing is left to move") func controlledShutdown() throws {
+    @Test("relieves a broker that shuts down, and answers once nothing is left to move") func controlledShutdown()
+        throws
+    {
         var (core, epochs) = office([0, 1], [0: [0, 1], 1: [0]])
         let effects = try core.controlledShutdownAsked(request: 1, by: 0, brokerEpoch: 100)
         let answer = ControllerCore.Effect.answerControlledShutdown(request: 1, stillLed: [])
@@ -220,7 +227,9 @@ struct InSyncChangesTests {
         core.performed(core.brokersSeen(live([0]) + live([1], epoch: 200)), epochs: &epochs)
         var ask = InSyncAsk(partition: t0, leaderEpoch: 1, inSync: [(0, 100), (1, 200)], partitionEpoch: 1)
         change(&ask)
-        for case .answerInSyncChange(9, let answers) in core.performed(core.inSyncChangeAsked(request: 9, [ask]), epochs: &epochs) {
+        for case .answerInSyncChange(9, let answers) in core.performed(
+            core.inSyncChangeAsked(request: 9, [ask]), epochs: &epochs)
+        {
             return answers.first?.verdict
         }
         return nil
@@ -246,7 +255,8 @@ struct TopicDeletionTests {
         #expect(core.deletionsSeen(["t"]) == [.tell(.topicDeletionStarted("t"))])
         let orders = core.takeAnnouncements()
         #expect(orders.map(\.broker) == [0, 1])
-        guard case .updateMetadata(let routed, _)? = orders[0].orders.first, case .stopReplica(let stopped)? = orders[0].orders.last
+        guard case .updateMetadata(let routed, _)? = orders[0].orders.first,
+            case .stopReplica(let stopped)? = orders[0].orders.last
         else { Issue.record("\(orders)"); return }
         #expect(routed[0].recorded.state.leader == .duringDelete)
         #expect(stopped == [StoppedReplica(partition: t0, leaderEpoch: -2, delete: true)])
@@ -261,7 +271,8 @@ struct TopicDeletionTests {
         core.performed(core.brokersSeen(live([0])), epochs: &epochs)
         #expect(core.deletionsSeen(["t"]).last == .tell(.topicDeletionWaits("t", for: [1])))
         core.performed(core.brokersSeen(live([0]) + live([1], epoch: 200)), epochs: &epochs)
-        #expect(core.takeAnnouncements().flatMap(\.orders).contains { if case .stopReplica = $0 { true } else { false } })
+        #expect(
+            core.takeAnnouncements().flatMap(\.orders).contains { if case .stopReplica = $0 { true } else { false } })
     }
     @Test("is not done where it is not allowed, and unknown topics are only unmarked") func notAllowed() {
         var (core, _) = office([0], [0: [0]])

@@ -5,8 +5,10 @@ import Testing
 
 @Suite("The choice of a leader")
 struct LeaderChoiceTests {
-    @Test("offline: the first assigned replica that is live and in sync; the set keeps its live members") func offline() {
-        let chosen = LeaderChoice.forOffline(assignment: [1, 2, 3], inSync: [2, 3, 1], live: { $0 != 1 }, unclean: false)
+    @Test("offline: the first assigned replica that is live and in sync; the set keeps its live members") func offline()
+    {
+        let chosen = LeaderChoice.forOffline(
+            assignment: [1, 2, 3], inSync: [2, 3, 1], live: { $0 != 1 }, unclean: false)
         #expect(chosen == .init(leader: 2, inSync: [2, 3]))
         #expect(LeaderChoice.forOffline(assignment: [1, 2], inSync: [1], live: { $0 == 2 }, unclean: false) == nil)
     }

@@ -41,6 +41,8 @@ struct ReplicaPlacementTests {
     }
     @Test("one broker takes everything") func alone() throws {
         #expect(
-            try ReplicaPlacement.place(partitions: 3, replicationFactor: 1, over: brokers([7]), start: 5) == [[7], [7], [7]])
+            try ReplicaPlacement.place(partitions: 3, replicationFactor: 1, over: brokers([7]), start: 5) == [
+                [7], [7], [7],
+            ])
     }
 }

@@ -25,7 +25,8 @@ struct HighWatermarkTests {
     @Test("stays where it was when a new epoch begins") func staysOnNewEpoch() {
         var leader = LeaderReplica(me: 1, highWatermark: 7)
         #expect(
-            leader.becameLeader(.init(epoch: 1, partitionEpoch: 0, replicas: [1, 2], inSync: [1, 2]), logEnd: 10, at: .start)
+            leader.becameLeader(
+                .init(epoch: 1, partitionEpoch: 0, replicas: [1, 2], inSync: [1, 2]), logEnd: 10, at: .start)
                 == [])
         #expect(leader.highWatermark == 7)
         #expect(leader.epochStart == 10)
@@ -33,7 +34,8 @@ struct HighWatermarkTests {
     @Test("forgets what followers held in an older epoch") func forgetsOldEpoch() {
         var leader = LeaderReplica.leading(as: 1, inSync: [1, 2], logEnd: 10)
         _ = leader.followerFetched(2, from: 10, at: .start)
-        _ = leader.becameLeader(.init(epoch: 1, partitionEpoch: 1, replicas: [1, 2], inSync: [1, 2]), logEnd: 10, at: .at(1))
+        _ = leader.becameLeader(
+            .init(epoch: 1, partitionEpoch: 1, replicas: [1, 2], inSync: [1, 2]), logEnd: 10, at: .at(1))
         #expect(leader.recordsAppended(logEnd: 11, at: .at(1)) == [])
         #expect(leader.highWatermark == 10)
         #expect(leader.follower(2)?.logEnd == nil)
@@ -59,7 +61,8 @@ struct HighWatermarkTests {
     @Test("is held back by a caught-up replica about to join, but not by one that was taken out") func aboutToJoin() {
         var leader = LeaderReplica.leading(as: 1, inSync: [1, 2], logEnd: 10)
         _ = leader.followerFetched(2, from: 10, at: .start)
-        _ = leader.becameLeader(.init(epoch: 1, partitionEpoch: 1, replicas: [1, 2], inSync: [1]), logEnd: 10, at: .at(1))
+        _ = leader.becameLeader(
+            .init(epoch: 1, partitionEpoch: 1, replicas: [1, 2], inSync: [1]), logEnd: 10, at: .at(1))
         #expect(leader.recordsAppended(logEnd: 11, at: .at(1)) == [.advanceHighWatermark(to: 11)])
     }
     @Test("asks for no more in-sync replicas than there are replicas") func effectiveMin() {
@@ -92,7 +95,8 @@ struct InSyncSetTests {
     }
     @Test("admits nobody below the start of the leader's epoch") func epochStart() {
         var leader = LeaderReplica(me: 1, highWatermark: 5)
-        _ = leader.becameLeader(.init(epoch: 3, partitionEpoch: 0, replicas: [1, 2, 3], inSync: [1, 3]), logEnd: 10, at: .start)
+        _ = leader.becameLeader(
+            .init(epoch: 3, partitionEpoch: 0, replicas: [1, 2, 3], inSync: [1, 3]), logEnd: 10, at: .start)
         #expect(leader.followerFetched(2, from: 7, at: .start) == [])
         #expect(leader.followerFetched(2, from: 10, at: .start) == [.proposeInSyncSet([1, 2, 3], expecting: 0)])
     }
@@ -110,7 +114,8 @@ struct InSyncSetTests {
         #expect(leader.inSyncSetRefused(.superseded, at: .start) == [])
         #expect(leader.maximalInSync == [1, 2])
         #expect(leader.followerFetched(2, from: 10, at: .start) == [])
-        _ = leader.becameLeader(.init(epoch: 0, partitionEpoch: 5, replicas: [1, 2], inSync: [1, 2]), logEnd: 10, at: .start)
+        _ = leader.becameLeader(
+            .init(epoch: 0, partitionEpoch: 5, replicas: [1, 2], inSync: [1, 2]), logEnd: 10, at: .start)
         #expect(leader.proposal == nil)
     }
 }
@@ -118,7 +123,10 @@ struct InSyncSetTests {
 @Suite("Acks")
 struct AcksTests {
     @Test("are -1, 0 or 1") func wire() {
-        #expect([Int16(-1), 0, 1, 2, -2].map { AcksRequirement(wire: $0) } == [.allInSync, AcksRequirement.none, .leader, nil, nil])
+        #expect(
+            [Int16(-1), 0, 1, 2, -2].map { AcksRequirement(wire: $0) } == [
+                .allInSync, AcksRequirement.none, .leader, nil, nil,
+            ])
     }
     @Test("all waits for the high watermark") func waits() {
         var leader = LeaderReplica.leading(as: 1, inSync: [1, 2], logEnd: 10)
@@ -130,7 +138,8 @@ struct AcksTests {
     @Test("all is refused after the append when the set has become too small") func afterAppend() {
         var leader = LeaderReplica.leading(as: 1, inSync: [1, 2], logEnd: 10, settings: .init(minInSync: 2))
         _ = leader.followerFetched(2, from: 10, at: .start)
-        _ = leader.becameLeader(.init(epoch: 0, partitionEpoch: 1, replicas: [1, 2], inSync: [1]), logEnd: 10, at: .start)
+        _ = leader.becameLeader(
+            .init(epoch: 0, partitionEpoch: 1, replicas: [1, 2], inSync: [1]), logEnd: 10, at: .start)
         #expect(
             leader.verdict(for: .allInSync, upTo: 10) == .refused(.notEnoughReplicasAfterAppend(inSync: 1, needed: 2)))
     }

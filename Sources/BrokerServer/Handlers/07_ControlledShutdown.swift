@@ -3,7 +3,8 @@ import KafkaProtocol
 
 extension RequestRouter {
     func controlledShutdown(
-        _ request: ControlledShutdownRequest, _ context: RequestContext, then: @escaping (ControlledShutdownResponse) -> Void
+        _ request: ControlledShutdownRequest, _ context: RequestContext,
+        then: @escaping (ControlledShutdownResponse) -> Void
     ) {
         guard let controller = node.controller else {
             var response = ControlledShutdownResponse()

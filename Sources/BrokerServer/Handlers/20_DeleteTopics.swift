@@ -7,7 +7,9 @@ extension RequestRouter {
     ) {
         guard let admin = node.topicAdmin else {
             var response = DeleteTopicsResponse()
-            let asked = context.version >= 6 ? request.topics.map { ($0.name, $0.topicID) } : request.topicNames.map { ($0, .zero) }
+            let asked =
+                context.version >= 6
+                ? request.topics.map { ($0.name, $0.topicID) } : request.topicNames.map { ($0, .zero) }
             response.responses = asked.map { name, id in
                 var result = DeleteTopicsResponse.DeletableTopicResult()
                 result.name = name

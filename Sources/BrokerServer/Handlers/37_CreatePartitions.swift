@@ -3,7 +3,8 @@ import KafkaProtocol
 
 extension RequestRouter {
     func createPartitions(
-        _ request: CreatePartitionsRequest, _ context: RequestContext, then: @escaping (CreatePartitionsResponse) -> Void
+        _ request: CreatePartitionsRequest, _ context: RequestContext,
+        then: @escaping (CreatePartitionsResponse) -> Void
     ) {
         guard let admin = node.topicAdmin else {
             var response = CreatePartitionsResponse()

@@ -1,0 +1,191 @@
+import Bytes
+import ClusterModel
+import Controller
+import CoordinationClient
+import CoordinationProtocol
+import KafkaProtocol
+import Platform
+
+/// What brokers answer and ask, and who waits until all of them know.
+extension ControllerDriver {
+    // MARK: What brokers answer
+    func heard(_ broker: BrokerID, _ request: ControlRequest, _ answer: ControlAnswer) {
+        guard let term else { return }
+        switch (request, answer) {
+        case (.leaderAndIsr(let request), .leaderAndIsr(let response)):
+            var failed: [TopicPartition] = []
+            for topic in response.topics {
+                guard let name = request.topicStates.first(where: { $0.topicID == topic.topicID })?.topicName else {
+                    continue
+                }
+                failed += topic.partitionErrors.filter { $0.errorCode == .kafkaStorageError }
+                    .map { TopicPartition(name, $0.partitionIndex) }
+            }
+            failed += response.partitionErrors.filter { $0.errorCode == .kafkaStorageError }
+                .map { TopicPartition($0.topicName, $0.partitionIndex) }
+            if !failed.isEmpty { happened(term) { $0.replicasFailed(failed, on: broker) } }
+        case (.stopReplica(let request), .stopReplica(let response)):
+            var errors: [TopicPartition: ErrorCode] = [:]
+            for error in response.partitionErrors {
+                errors[TopicPartition(error.topicName, error.partitionIndex)] = error.errorCode
+            }
+            guard response.errorCode == .none else { return }
+            var deleted: [TopicPartition] = []
+            var failed: [TopicPartition] = []
+            for topic in request.topicStates {
+                for state in topic.partitionStates where state.deletePartition {
+                    let partition = TopicPartition(topic.topicName, state.partitionIndex)
+                    switch errors[partition] ?? .none {
+                    case .none, .unknownTopicOrPartition: deleted.append(partition)
+                    default: failed.append(partition)
+                    }
+                }
+            }
+            if !deleted.isEmpty || !failed.isEmpty {
+                happened(term) { $0.replicasStopped(deleted, failed: failed, on: broker) }
+            }
+        default: break
+        }
+        askWaiters()
+    }
+
+    // MARK: What brokers ask
+    package func controlledShutdown(
+        _ request: ControlledShutdownRequest, then: @escaping (ControlledShutdownResponse) -> Void
+    ) {
+        var response = ControlledShutdownResponse()
+        guard let term, term.core != nil else {
+            response.errorCode = .staleControllerEpoch
+            return then(response)
+        }
+        let number = nextNumber
+        nextNumber += 1
+        shutdownAnswers[number] = then
+        do throws(ControllerCore.ShutdownRefusal) {
+            guard var core = term.core else { return }
+            let effects = try core.controlledShutdownAsked(
+                request: number, by: BrokerID(request.brokerID), brokerEpoch: BrokerEpoch(request.brokerEpoch))
+            term.core = core
+            perform(effects, term)
+        } catch {
+            shutdownAnswers[number] = nil
+            switch error {
+            case .unknownBroker: response.errorCode = .brokerNotAvailable
+            case .staleBrokerEpoch: response.errorCode = .staleBrokerEpoch
+            }
+            then(response)
+        }
+    }
+
+    package func alterPartition(_ request: AlterPartitionRequest, then: @escaping (AlterPartitionResponse) -> Void) {
+        var response = AlterPartitionResponse()
+        guard let term, let core = term.core else {
+            response.errorCode = .notController
+            return then(response)
+        }
+        guard core.isRegistered(BrokerID(request.brokerID), BrokerEpoch(request.brokerEpoch)) else {
+            response.errorCode = .staleBrokerEpoch
+            return then(response)
+        }
+        let number = nextNumber
+        nextNumber += 1
+        inSyncAnswers[number] = then
+        inSyncQuestions[number] = request
+        var asks: [InSyncAsk] = []
+        for topic in request.topics {
+            guard let name = self.name(of: topic, in: core) else { continue }
+            for partition in topic.partitions {
+                let members =
+                    partition.newIsrWithEpochs.isEmpty
+                    ? partition.newIsr.map { (BrokerID($0), BrokerEpoch.none) }
+                    : partition.newIsrWithEpochs.map { (BrokerID($0.brokerID), BrokerEpoch($0.brokerEpoch)) }
+                asks.append(
+                    InSyncAsk(
+                        partition: TopicPartition(name, partition.partitionIndex),
+                        leaderEpoch: LeaderEpoch(partition.leaderEpoch),
+                        inSync: members, recovering: partition.leaderRecoveryState == 1,
+                        partitionEpoch: PartitionEpoch(partition.partitionEpoch)))
+            }
+        }
+        happened(term) { $0.inSyncChangeAsked(request: number, asks) }
+    }
+
+    func name(of topic: AlterPartitionRequest.TopicData, in core: ControllerCore) -> String? {
+        if topic.topicID.isZero { return topic.topicName }
+        return core.view.topicNames.first { core.view.topics[$0]?.id == topic.topicID }
+    }
+
+    func answer(_ number: UInt64, _ answers: [InSyncAnswer], _ term: Term) {
+        guard let then = inSyncAnswers.removeValue(forKey: number),
+            let request = inSyncQuestions.removeValue(forKey: number),
+            let core = term.core
+        else { return }
+        let verdicts = Dictionary(answers.map { ($0.partition, $0.verdict) }) { first, _ in first }
+        var response = AlterPartitionResponse()
+        response.topics = request.topics.map { asked in
+            var topic = AlterPartitionResponse.TopicData()
+            topic.topicName = asked.topicName
+            topic.topicID = asked.topicID
+            let name = self.name(of: asked, in: core)
+            topic.partitions = asked.partitions.map { partition in
+                var result = AlterPartitionResponse.PartitionData()
+                result.partitionIndex = partition.partitionIndex
+                guard let name, let verdict = verdicts[TopicPartition(name, partition.partitionIndex)] else {
+                    result.errorCode = asked.topicID.isZero ? .unknownTopicOrPartition : .unknownTopicID
+                    return result
+                }
+                switch verdict {
+                case .recorded(let recorded):
+                    result.leaderID = recorded.state.leader.raw
+                    result.leaderEpoch = recorded.state.leaderEpoch.raw
+                    result.isr = recorded.state.inSync.map(\.raw)
+                    result.leaderRecoveryState = recorded.state.recovering ? 1 : 0
+                    result.partitionEpoch = recorded.partitionEpoch.raw
+                case .refused(let refusal):
+                    result.errorCode =
+                        switch refusal {
+                        case .unknownPartition: .unknownTopicOrPartition
+                        case .fenced: .fencedLeaderEpoch
+                        case .notController: .notController
+                        case .superseded: .invalidUpdateVersion
+                        case .ineligible: asked.topicID.isZero ? .operationNotAttempted : .ineligibleReplica
+                        case .recoveryConflict: .invalidRequest
+                        case .busy: .operationNotAttempted
+                        }
+                }
+                return result
+            }
+            return topic
+        }
+        then(response)
+    }
+
+    // MARK: Waiting for the cluster to know
+    /// Calls back with true once `isOver` holds and every live broker has heard of it (those that do not answer are waited for a
+    /// second); with false at the deadline or when the term ends.
+    package func whenHeard(
+        within limit: Duration, isOver: @escaping (ControllerCore) -> Bool, then: @escaping (Bool) -> Void
+    ) {
+        guard isController else { return then(false) }
+        let number = nextNumber
+        nextNumber += 1
+        let timer = world.after(limit) { [weak self] in self?.end(number, false) }
+        waiters[number] = Waiter(isOver: isOver, then: then, timer: timer)
+        world.timers.soon { [weak self] in self?.askWaiters() }
+    }
+
+    func askWaiters() {
+        guard let term, let core = term.core, core.announcements.isEmpty else { return }
+        for number in waiters.keys.sorted() {
+            guard let waiter = waiters[number], !waiter.asked, waiter.isOver(core) else { continue }
+            waiters[number]?.asked = true
+            channels.whenHeard(patience: .seconds(1)) { [weak self] in self?.end(number, true) }
+        }
+    }
+
+    func end(_ number: UInt64, _ reached: Bool) {
+        guard let waiter = waiters.removeValue(forKey: number) else { return }
+        if let timer = waiter.timer { world.timers.cancel(timer) }
+        waiter.then(reached)
+    }
+}

@@ -1,0 +1,251 @@
+import Bytes
+import ClusterModel
+import Controller
+import CoordinationClient
+import CoordinationProtocol
+import KafkaProtocol
+import Platform
+
+/// The core's orders, carried out: writes under the check of our epoch, announcements once a turn.
+extension ControllerDriver {
+    func happened(_ term: Term, _ event: (inout ControllerCore) -> [ControllerCore.Effect]) {
+        guard isCurrent(term), term.core != nil else { return }
+        guard let effects = term.core.mutate(event) else { return }
+        perform(effects, term)
+    }
+
+    func perform(_ effects: [ControllerCore.Effect], _ term: Term) {
+        for effect in effects {
+            switch effect {
+            case .readTopic(let name): topicChanged(name, term)
+            case .readState(let partition): readAgain(partition, term)
+            case .createStates(let topic, let states, let underExisting):
+                create(topic, states, underExisting: underExisting, term)
+            case .setState(let partition, let state, let expecting): set(partition, state, expecting, term)
+            case .setTopicID(let name, let id, let contents):
+                let assignment = TopicAssignment(
+                    topicID: id, replicas: contents.partitions, adding: contents.adding, removing: contents.removing)
+                fenced([.set(Znodes.topic(name), assignment.payload, version: contents.version)], term) {
+                    [weak self] failure in
+                    if failure != nil { self?.topicChanged(name, term) }
+                }
+            case .removeTopic(let name): remove(name, term)
+            case .removeDeletionMark(let name):
+                fenced([.delete(Znodes.deletedTopic(name))], term) { _ in }
+            case .openChannel(let broker): channels.open(broker)
+            case .closeChannel(let broker): channels.close(broker)
+            case .answerInSyncChange(let request, let answers): answer(request, answers, term)
+            case .answerControlledShutdown(let request, let stillLed):
+                var response = ControlledShutdownResponse()
+                response.remainingPartitions = stillLed.map {
+                    var remaining = ControlledShutdownResponse.RemainingPartition()
+                    remaining.topicName = $0.topic
+                    remaining.partitionIndex = $0.partition
+                    return remaining
+                }
+                shutdownAnswers.removeValue(forKey: request)?(response)
+            case .tell(let story): tell(story)
+            }
+        }
+        announceSoon(term)
+    }
+
+    /// One batch for all that happens in a turn.
+    func announceSoon(_ term: Term) {
+        guard !term.flushing else { return }
+        term.flushing = true
+        world.timers.soon { [weak self] in
+            term.flushing = false
+            guard let self, self.isCurrent(term), let batch = term.core.mutate({ $0.takeAnnouncements() }) else {
+                return
+            }
+            let encoder = ControlOrderEncoder(
+                controller: self.settings.broker, controllerEpoch: term.epoch,
+                interBrokerListener: self.settings.interBrokerListener, registrations: term.registrations)
+            for orders in batch {
+                for order in orders.orders {
+                    self.channels.send(encoder.request(order, brokerEpoch: orders.epoch), to: orders.broker)
+                }
+            }
+            self.askWaiters()
+        }
+    }
+
+    /// A multi under the check of our epoch. `then` gets the failure of the operations themselves, counted without the check.
+    func fenced(
+        _ operations: [MultiOperation], _ term: Term, results: (([MultiResult]) -> Void)? = nil,
+        then: @escaping (MultiFailure?) -> Void
+    ) {
+        tree.multi([.check(Znodes.controllerEpoch, version: term.epochVersion)] + operations) { [self] result in
+            guard isCurrent(term) else { return }
+            switch result {
+            case .success(let all):
+                results?(Array(all.dropFirst()))
+                then(nil)
+            case .failure(let failure):
+                if failure.error == .sessionExpired { return }
+                if failure.index == 0 {
+                    journal.notice("was fenced", ["epoch": term.epoch])
+                    return perform(seat.fenced())
+                }
+                then(MultiFailure(index: failure.index.map { $0 - 1 }, error: failure.error))
+            }
+        }
+    }
+
+    func payload(_ state: LeaderAndInSync) -> [UInt8] {
+        PartitionState(
+            leader: state.leader, leaderEpoch: state.leaderEpoch, controllerEpoch: state.controllerEpoch,
+            isr: state.inSync,
+            recoveryState: state.recovering ? 1 : 0
+        ).payload
+    }
+
+    func create(_ topic: String, _ states: [ControllerCore.NewState], underExisting: Bool, _ term: Term) {
+        let chunk = Array(states.prefix(200))
+        let rest = Array(states.dropFirst(200))
+        var operations: [MultiOperation] = underExisting ? [] : [.create(Znodes.partitions(topic), nil)]
+        for new in chunk {
+            let partition = TopicPartition(topic, new.partition)
+            operations.append(.create(Znodes.partition(partition), nil))
+            operations.append(.create(Znodes.partitionState(partition), payload(new.state)))
+        }
+        fenced(operations, term) { [weak self] failure in
+            guard let self else { return }
+            guard failure != nil else {
+                for new in chunk {
+                    self.happened(term) { $0.stateWritten(TopicPartition(topic, new.partition), .written(0)) }
+                }
+                if !rest.isEmpty { self.create(topic, rest, underExisting: true, term) }
+                return
+            }
+            // Some of it is there already: piece by piece.
+            for new in states { self.createAlone(TopicPartition(topic, new.partition), new.state, term) }
+        }
+    }
+
+    func createAlone(_ partition: TopicPartition, _ state: LeaderAndInSync, _ term: Term) {
+        tree.stat(Znodes.topic(partition.topic)) { [self] result in
+            guard isCurrent(term), case .success(let stat) = result else { return }
+            // Parents are made only below a topic that is still there.
+            guard stat != nil else { return topicChanged(partition.topic, term) }
+            tree.ensure(Znodes.partition(partition)) { [self] _ in
+                guard isCurrent(term) else { return }
+                fenced([.create(Znodes.partitionState(partition), payload(state))], term) { [weak self] failure in
+                    self?.happened(term) { $0.stateWritten(partition, failure == nil ? .written(0) : .refused) }
+                }
+            }
+        }
+    }
+
+    func set(_ partition: TopicPartition, _ state: LeaderAndInSync, _ expecting: PartitionEpoch, _ term: Term) {
+        var version = expecting.next
+        fenced(
+            [.set(Znodes.partitionState(partition), payload(state), version: expecting.raw)], term,
+            results: { results in if case .set(let stat)? = results.first { version = PartitionEpoch(stat.version) } }
+        ) { [weak self] failure in
+            self?.happened(term) { $0.stateWritten(partition, failure == nil ? .written(version) : .refused) }
+        }
+    }
+
+    func readAgain(_ partition: TopicPartition, _ term: Term) {
+        tree.readIfThere(Znodes.partitionState(partition)) { [self] result in
+            guard isCurrent(term) else { return }
+            guard case .success(let node) = result else {
+                return failed(result.error, "read \(partition)") { [weak self] in self?.readAgain(partition, term) }
+            }
+            let read = node.flatMap { readState($0, of: partition) }
+            happened(term) { $0.stateRead(partition, read) }
+        }
+    }
+
+    /// Everything below a topic, then the topic, its config and its mark; from the leaves up, in pieces a multi can carry.
+    func remove(_ name: String, _ term: Term) {
+        let again: () -> Void = { [weak self] in
+            guard let self, self.isCurrent(term) else { return }
+            self.remove(name, term)
+        }
+        tree.children(Znodes.partitions(name)) { [self] result in
+            guard isCurrent(term) else { return }
+            guard case .success(let numbers) = result else {
+                return failed(result.error, "read topic \(name)", again: again)
+            }
+            let paths = numbers.map { "\(Znodes.partitions(name))/\($0)" }
+            tree.readAll(paths, read: { [self] path, then in tree.children(path, then: then) }) { [self] result in
+                guard isCurrent(term) else { return }
+                guard case .success(let leaves) = result else {
+                    return failed(result.error, "read topic \(name)", again: again)
+                }
+                var operations: [MultiOperation] = []
+                for (path, children) in leaves {
+                    for child in children { operations.append(.delete("\(path)/\(child)")) }
+                    operations.append(.delete(path))
+                }
+                removePieces(operations[...], term, again: again) { [self] in removeTop(name, term, again: again) }
+            }
+        }
+    }
+
+    func removePieces(
+        _ operations: ArraySlice<MultiOperation>, _ term: Term, again: @escaping () -> Void, then: @escaping () -> Void
+    ) {
+        guard !operations.isEmpty else { return then() }
+        fenced(Array(operations.prefix(200)), term) { [weak self] failure in
+            guard let self else { return }
+            if let failure { return self.failed(failure.error, "remove a topic", again: again) }
+            self.removePieces(operations.dropFirst(200), term, again: again, then: then)
+        }
+    }
+
+    func removeTop(_ name: String, _ term: Term, again: @escaping () -> Void) {
+        let paths = [Znodes.partitions(name), Znodes.topic(name), Znodes.topicConfig(name), Znodes.deletedTopic(name)]
+        tree.readAll(paths, read: { [self] path, then in tree.stat(path, then: then) }) { [self] result in
+            guard isCurrent(term) else { return }
+            guard case .success(let found) = result else {
+                return failed(result.error, "read topic \(name)", again: again)
+            }
+            let operations = found.filter { $0.value != nil }.map { MultiOperation.delete($0.path) }
+            fenced(operations, term) { [weak self] failure in
+                guard let self else { return }
+                if let failure { return self.failed(failure.error, "remove topic \(name)", again: again) }
+                self.happened(term) { $0.topicRemoved(name) }
+                // It may have been made again while its watch was ours.
+                self.topicsChanged(term)
+            }
+        }
+    }
+
+    func tell(_ story: ControllerCore.Story) {
+        switch story {
+        case .brokerAppeared(let broker, let epoch):
+            journal.notice("saw a broker appear", ["broker": broker, "broker_epoch": epoch])
+        case .brokerDisappeared(let broker): journal.notice("saw a broker disappear", ["broker": broker])
+        case .brokerBounced(let broker, let epoch):
+            journal.notice("saw a broker begin a new life", ["broker": broker, "broker_epoch": epoch])
+        case .leaderElected(let partition, let from, let state):
+            journal.info(
+                "elected a leader",
+                [
+                    "partition": partition, "from": from ?? .none, "leader": state.leader, "epoch": state.leaderEpoch,
+                    "isr": state.inSync.map(\.description).joined(separator: ","),
+                ])
+        case .leaderless(let partition, let inSync):
+            journal.warning(
+                "found no leader",
+                ["partition": partition, "isr": inSync.map(\.description).joined(separator: ",")])
+        case .uncleanElection(let partition, let state):
+            journal.warning(
+                "elected a leader from outside the in-sync set: committed records may be lost",
+                ["partition": partition, "leader": state.leader, "epoch": state.leaderEpoch])
+        case .topicAppeared(let name, let partitions):
+            journal.info("saw a new topic", ["topic": name, "partitions": partitions])
+        case .topicDeletionStarted(let name): journal.info("began to delete a topic", ["topic": name])
+        case .topicDeletionWaits(let name, let brokers):
+            journal.notice(
+                "cannot delete a topic while brokers that hold it are down",
+                ["topic": name, "waits_for": brokers.map(\.description).joined(separator: ",")])
+        case .topicDeleted(let name): journal.info("deleted a topic", ["topic": name])
+        case .brokerShutsDown(let broker): journal.notice("relieves a broker that stops", ["broker": broker])
+        }
+    }
+}
