@@ -77,8 +77,8 @@ package final class WaitingRoom {
         let visitor = Visitor(places: places, reason: reason, since: clock.now, isOver: isOver, then: then)
         for place in places { rows[place.index].append(visitor) }
         count += 1
-        visitor.timer = timers.schedule(at: deadline) { [weak self, weak visitor] in
-            guard let self, let visitor, visitor.isWaiting else { return }
+        visitor.timer = timers.schedule(at: deadline) { [weak self] in
+            guard let self, visitor.isWaiting else { return }
             visitor.timer = nil
             self.finish(visitor, .timedOut)
         }
