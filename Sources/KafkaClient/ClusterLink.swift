@@ -148,6 +148,9 @@ package final class ClusterLink {
         }
     }
 
+    /// For owners of a link: tells `onTrouble` of an attempt that they are going to make again.
+    package func noteTrouble(_ error: LinkError, with broker: Int32) { onTrouble?(explained(error, .broker(broker))) }
+
     /// A broker that cannot be reached where others say it is has told the wrong address.
     private func explained(_ error: LinkError, _ target: Target) -> ClusterError {
         guard error.isUnreachable, case .unreachable(let address, _) = error, !bootstrap.contains(address),

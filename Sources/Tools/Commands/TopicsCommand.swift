@@ -173,8 +173,7 @@ package enum TopicsCommand {
         }
         var request = CreateTopicsRequest()
         request.topics = [topic]
-        request.timeoutMs = 30_000
-        session.patience = .seconds(40)
+        request.timeoutMs = 25_000
         let response = try session.ask(.controller, request) { response in
             response.topics.first.map(\.errorCode).flatMap { $0 == .notController ? $0 : nil }
         }
@@ -240,8 +239,7 @@ package enum TopicsCommand {
         let topics = try chosen(line, session)
         try mustExist(topics, line)
         var request = CreatePartitionsRequest()
-        request.timeoutMs = 30_000
-        session.patience = .seconds(40)
+        request.timeoutMs = 25_000
         for topic in topics {
             var change = CreatePartitionsRequest.CreatePartitionsTopic()
             change.name = topic.name ?? ""
@@ -270,8 +268,7 @@ package enum TopicsCommand {
         if topics.isEmpty { return }
         var request = DeleteTopicsRequest()
         request.topicNames = topics.compactMap(\.name)
-        request.timeoutMs = 30_000
-        session.patience = .seconds(40)
+        request.timeoutMs = 25_000
         // By name: later versions carry ids beside them, in a field of their own.
         let response = try session.ask(.controller, request, atMost: 5) { response in
             response.responses.first.map(\.errorCode).flatMap { $0 == .notController ? $0 : nil }

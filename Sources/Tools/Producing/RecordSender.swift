@@ -201,6 +201,7 @@ package final class RecordSender {
             switch result {
             case .success(let response): answered(taken, response)
             case .failure(let error):
+                if error.isRetriable { cluster.noteTrouble(error, with: broker) }
                 for queue in taken {
                     queue.isOnItsWay = false
                     settle(queue, again: error.isRetriable || isClosed(error), "\(error)")
@@ -225,6 +226,7 @@ package final class RecordSender {
                 drain(link, broker)
             case .failure(let error):
                 busy.remove(broker)
+                if error.isRetriable { cluster.noteTrouble(error, with: broker) }
                 for queue in taken {
                     queue.isOnItsWay = false
                     settle(queue, again: error.isRetriable, "\(error)")
