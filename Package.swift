@@ -68,7 +68,7 @@ let package = Package(
             "BrokerServer",
             [
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationClient", "KafkaProtocol", "Records",
-                "CommitLog", "ConsumerGroups", "KafkaClient", "Broker",
+                "CommitLog", "Replication", "ConsumerGroups", "KafkaClient", "Broker",
             ]),
         module(
             "Tools",

@@ -1,6 +1,5 @@
 import ClusterModel
 import CoordinationClient
-import CoordinationProtocol
 import KafkaProtocol
 import Platform
 import SimulatedPlatform
