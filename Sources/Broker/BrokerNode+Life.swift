@@ -13,7 +13,12 @@ extension BrokerNode {
         let settings = TopicSettings(tree: tree, world: world, defaults: config.topicDefaults)
         topicSettings = settings
         partitions.settings = { settings[$0] }
-        settings.changed = { [weak self] topic in self?.partitions.settingsChanged(of: topic) }
+        settings.changed = { [weak self] topic in
+            guard let self else { return }
+            partitions.settingsChanged(of: topic)
+            let own = topicSettings?[topic].overrides["unclean.leader.election.enable"]
+            self.controller?.uncleanElectionChanged(topic, to: own.map { $0 == "true" })
+        }
 
         registration = Registration(
             world: world, tree: tree,
