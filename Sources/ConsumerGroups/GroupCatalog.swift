@@ -192,8 +192,8 @@ package struct GroupCatalog {
 
     /// Lets one group decide something.
     mutating func change<R>(_ id: String, _ body: (inout Group) -> R) -> R? {
-        guard groups[id] != nil else { return nil }
-        return body(&groups[id]!)
+        guard let place = groups.index(forKey: id) else { return nil }
+        return body(&groups.values[place])
     }
 
     mutating func create(_ id: String, at moment: Moment) { groups[id] = Group(id: id, at: moment) }
