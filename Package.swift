@@ -128,7 +128,12 @@ let package = Package(
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
                 "CoordinationServer", "Broker",
             ]),
-        tests("Tools", ["Bytes", "Platform", "Configuration", "ClusterModel", "KafkaProtocol", "Records"]),
+        tests(
+            "Tools",
+            [
+                "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationProtocol",
+                "CoordinationServer", "KafkaProtocol", "Records",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

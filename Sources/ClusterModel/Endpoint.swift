@@ -17,7 +17,8 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         listener = text[..<colon.lowerBound].uppercased()
         guard listener.utf8.allSatisfy({ $0.isWordByte }) else { return nil }
         let rest = text[colon.upperBound...]
-        guard let last = rest.lastIndex(of: ":"), let port = Int32(rest[rest.index(after: last)...]), (0...65535).contains(port)
+        guard let last = rest.lastIndex(of: ":"), let port = Int32(rest[rest.index(after: last)...]),
+            (0...65535).contains(port)
         else { return nil }
         self.port = port
         var host = rest[..<last]

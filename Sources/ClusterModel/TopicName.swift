@@ -10,7 +10,8 @@ package enum TopicName {
             return "Topic name is invalid: the length of '\(name)' is longer than the max allowed length \(longest)"
         }
         if !name.utf8.allSatisfy(isAllowed) {
-            return "Topic name is invalid: '\(name)' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+            return
+                "Topic name is invalid: '\(name)' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
         }
         return nil
     }

@@ -117,7 +117,9 @@ package struct TopicAssignment: Equatable, Sendable {
         guard let members = json.members else { return nil }
         var numbered: [Int32: [BrokerID]] = [:]
         for member in members {
-            guard let partition = Int32(member.key), partition >= 0, let brokers = member.value.brokers else { return nil }
+            guard let partition = Int32(member.key), partition >= 0, let brokers = member.value.brokers else {
+                return nil
+            }
             numbered[partition] = brokers
         }
         return numbered
@@ -134,7 +136,8 @@ package struct PartitionState: Equatable, Sendable {
     package var recoveryState: Int8
 
     package init(
-        leader: BrokerID, leaderEpoch: LeaderEpoch, controllerEpoch: ControllerEpoch, isr: [BrokerID], recoveryState: Int8 = 0
+        leader: BrokerID, leaderEpoch: LeaderEpoch, controllerEpoch: ControllerEpoch, isr: [BrokerID],
+        recoveryState: Int8 = 0
     ) {
         self.leader = leader
         self.leaderEpoch = leaderEpoch
@@ -187,7 +190,8 @@ package struct ControllerSeatPayload: Equatable, Sendable {
 
     package init(payload: [UInt8]) throws(PayloadError) {
         let json = try JSONDocument(payload, "the controller's seat")
-        self.init(broker: BrokerID(try json.required("brokerid", \.int32)), timestampMs: json["timestamp"]?.integer ?? -1)
+        self.init(
+            broker: BrokerID(try json.required("brokerid", \.int32)), timestampMs: json["timestamp"]?.integer ?? -1)
     }
 }
 
@@ -201,22 +205,25 @@ package struct ConfigPayload: Equatable, Sendable {
             json.field("version", 1)
             json.field(
                 "config",
-                raw: JSONText.object { inner in for key in settings.keys.sorted() { inner.field(key, settings[key] ?? "") } })
+                raw: JSONText.object { inner in
+                    for key in settings.keys.sorted() { inner.field(key, settings[key] ?? "") }
+                })
         }
         return [UInt8](text.utf8)
     }
 
     package init(payload: [UInt8]) throws(PayloadError) {
-        settings = try JSONDocument(payload, "a config").optional("config") { config in
-            guard let members = config.members else { return nil }
-            var settings: [String: String] = [:]
-            for member in members {
-                // Hand-written ones have numbers without quotes.
-                guard let value = member.value.string ?? member.value.integer.map(String.init) else { return nil }
-                settings[member.key] = value
-            }
-            return settings
-        } ?? [:]
+        settings =
+            try JSONDocument(payload, "a config").optional("config") { config in
+                guard let members = config.members else { return nil }
+                var settings: [String: String] = [:]
+                for member in members {
+                    // Hand-written ones have numbers without quotes.
+                    guard let value = member.value.string ?? member.value.integer.map(String.init) else { return nil }
+                    settings[member.key] = value
+                }
+                return settings
+            } ?? [:]
     }
 }
 
@@ -302,7 +309,8 @@ package struct ProducerIDBlockPayload: Equatable, Sendable {
 package struct PartitionListPayload: Equatable, Sendable {
     package var partitions: [(partition: TopicPartition, replicas: [BrokerID])]
     package static func == (a: PartitionListPayload, b: PartitionListPayload) -> Bool {
-        a.partitions.map(\.partition) == b.partitions.map(\.partition) && a.partitions.map(\.replicas) == b.partitions.map(\.replicas)
+        a.partitions.map(\.partition) == b.partitions.map(\.partition)
+            && a.partitions.map(\.replicas) == b.partitions.map(\.replicas)
     }
 
     package init(payload: [UInt8]) throws(PayloadError) {

@@ -186,7 +186,8 @@ package struct ClientSession {
             return connectionLost("no answer within \(connectTimeout.wholeMilliseconds) ms", host: host, at: now)
         case .established:
             if now >= lastHeard + readTimeout {
-                return connectionLost("nothing heard for \((now - lastHeard).wholeMilliseconds) ms", host: host, at: now)
+                return connectionLost(
+                    "nothing heard for \((now - lastHeard).wholeMilliseconds) ms", host: host, at: now)
             }
             guard now >= lastSent + pingInterval else { return [] }
             lastSent = now

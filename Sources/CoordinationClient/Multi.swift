@@ -34,9 +34,11 @@ extension MultiOperation {
         let base = 9 + 4 + path.utf8.count
         switch self {
         case .create(let r), .create2(let r), .createContainer(let r):
-            return base + 12 + (r.data?.count ?? 0) + r.acl.reduce(0) { $0 + 12 + $1.scheme.utf8.count + $1.id.utf8.count }
+            return base + 12 + (r.data?.count ?? 0)
+                + r.acl.reduce(0) { $0 + 12 + $1.scheme.utf8.count + $1.id.utf8.count }
         case .createTTL(let r):
-            return base + 20 + (r.data?.count ?? 0) + r.acl.reduce(0) { $0 + 12 + $1.scheme.utf8.count + $1.id.utf8.count }
+            return base + 20 + (r.data?.count ?? 0)
+                + r.acl.reduce(0) { $0 + 12 + $1.scheme.utf8.count + $1.id.utf8.count }
         case .delete, .check: return base + 4
         case .setData(let r): return base + 8 + (r.data?.count ?? 0)
         case .getData, .getChildren: return base + 1
@@ -82,7 +84,9 @@ extension CoordinationClient {
             switch answer {
             case .failure(let error): then(.failure(MultiError(error)))
             case .success(let body):
-                guard let reply = try? MultiResponse.decode(body) else { return then(.failure(MultiError(.marshallingError))) }
+                guard let reply = try? MultiResponse.decode(body) else {
+                    return then(.failure(MultiError(.marshallingError)))
+                }
                 // Before the one that failed stand zeros, behind it consequences.
                 let failed = reply.results.firstIndex {
                     if case .error(let error) = $0 { error != .ok } else { false }
@@ -90,7 +94,9 @@ extension CoordinationClient {
                 if let failed, case .error(let error) = reply.results[failed] {
                     return then(.failure(MultiError(error, index: failed)))
                 }
-                guard reply.results.count == operations.count else { return then(.failure(MultiError(.marshallingError))) }
+                guard reply.results.count == operations.count else {
+                    return then(.failure(MultiError(.marshallingError)))
+                }
                 then(.success(reply.results.map { $0.shown(connect) }))
             }
         }

@@ -85,7 +85,8 @@ extension CoordinationClient {
     package func getData(_ path: String, watch: WatchHandler? = nil, then: @escaping Completion<NodeData>) {
         guard let full = checked(path, then) else { return }
         ask(
-            .getData, GetDataRequest(path: full, watch: watch != nil), GetDataResponse.self, watching: (.data, full, watch),
+            .getData, GetDataRequest(path: full, watch: watch != nil), GetDataResponse.self,
+            watching: (.data, full, watch),
             then
         ) { NodeData(data: $0.data, stat: $0.stat) }
     }

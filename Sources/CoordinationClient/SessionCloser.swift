@@ -48,7 +48,8 @@ private final class SessionCloser {
 
     private func heard(_ event: SessionEvent) {
         switch event {
-        case .connected: client?.close { [weak self] confirmed in
+        case .connected:
+            client?.close { [weak self] confirmed in
                 self?.finish(confirmed ? .closed : .unreachable("the connection was lost"))
             }
         case .attemptFailed(_, let reason), .disconnected(let reason): lastFailure = reason

@@ -28,7 +28,8 @@ struct ZnodePayloadsTests {
         let state = PartitionState(leader: 1, leaderEpoch: 2, controllerEpoch: 3, isr: [1], recoveryState: 1)
         #expect(
             text(state.payload)
-                == #"{"controller_epoch":3,"leader":1,"version":1,"leader_recovery_state":1,"leader_epoch":2,"isr":[1]}"#)
+                == #"{"controller_epoch":3,"leader":1,"version":1,"leader_recovery_state":1,"leader_epoch":2,"isr":[1]}"#
+        )
     }
 
     @Test("a registration of version 1 has one plaintext endpoint") func oldBroker() throws {
@@ -80,7 +81,8 @@ struct NamesTests {
     @Test(
         "of groups in paths go there and back",
         arguments: [
-            ("", "%"), (".", "%2E"), ("..", "%2E%2E"), ("a/b", "a%2Fb"), ("50%", "50%25"), ("plain-1_x.y", "plain-1_x.y"),
+            ("", "%"), (".", "%2E"), ("..", "%2E%2E"), ("a/b", "a%2Fb"), ("50%", "50%25"),
+            ("plain-1_x.y", "plain-1_x.y"),
             ("é", "%C3%A9"), ("with blank", "with blank"), ("tab\t", "tab%09"),
         ])
     func groups(_ id: String, _ name: String) {
@@ -105,7 +107,10 @@ struct NamesTests {
         #expect(Endpoint("plaintext://:9092") == Endpoint(listener: "PLAINTEXT", host: "", port: 9092))
         #expect(Endpoint("SSL://[::1]:9093") == Endpoint(listener: "SSL", host: "::1", port: 9093))
         #expect(Endpoint("SSL://[::1]:9093")?.description == "SSL://[::1]:9093")
-        for bad in ["", "9092", "PLAINTEXT://", "PLAINTEXT://h", "PLAINTEXT://h:x", "PLAINTEXT://h:70000", "://h:1", "A://::1:2"] {
+        for bad in [
+            "", "9092", "PLAINTEXT://", "PLAINTEXT://h", "PLAINTEXT://h:x", "PLAINTEXT://h:70000", "://h:1",
+            "A://::1:2",
+        ] {
             #expect(Endpoint(bad) == nil, "\(bad)")
         }
     }

@@ -78,7 +78,9 @@ struct ClientSessionTests {
         _ = session.connectionLost("reset", host: "h", at: at(100))
         // Long after its timeout: the service may have been down as well.
         _ = session.timePassed(host: "h", at: at(60_000))
-        guard case .greet(let request)? = session.connectionOpened(at: at(60_000)).first else { return #expect(Bool(false)) }
+        guard case .greet(let request)? = session.connectionOpened(at: at(60_000)).first else {
+            return #expect(Bool(false))
+        }
         #expect(request.sessionID == 5)
         #expect(session.greeted(greeting(0, timeout: 0), at: at(60_001)) == [.drop, .end(.expired), .tell(.expired)])
         #expect(session.isOver)

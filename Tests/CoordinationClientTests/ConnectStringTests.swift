@@ -13,7 +13,9 @@ struct ConnectStringTests {
         #expect(try ConnectString("h/").chroot == "")
     }
 
-    @Test("is refused when it names nobody or nonsense", arguments: ["", "/a", "a:", "a:0", "a:70000", "::1:2181", "a//b", "a:x"])
+    @Test(
+        "is refused when it names nobody or nonsense",
+        arguments: ["", "/a", "a:", "a:0", "a:70000", "::1:2181", "a//b", "a:x"])
     func refuses(text: String) { #expect(throws: ConnectStringError.self) { try ConnectString(text) } }
 
     @Test("moves paths below its chroot and back")

@@ -47,7 +47,8 @@ struct CoordinationClientTests {
         let client = try stage.client("zk:2181/k/one")
         try stage.wait { client.makeChroot(then: $0) }.get()
         #expect(try stage.wait { client.create("/a", [1], then: $0) }.get() == "/a")
-        #expect(try stage.wait { client.create("/a/s-", mode: .ephemeralSequential, then: $0) }.get() == "/a/s-0000000000")
+        #expect(
+            try stage.wait { client.create("/a/s-", mode: .ephemeralSequential, then: $0) }.get() == "/a/s-0000000000")
         let read = try stage.wait { client.getData("/a", then: $0) }.get()
         #expect(read.data == [1] && read.stat.numChildren == 1)
         #expect(try stage.wait { client.getChildren("/a", then: $0) }.get().children == ["s-0000000000"])

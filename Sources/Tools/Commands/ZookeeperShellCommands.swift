@@ -29,27 +29,79 @@ struct ShellCommands {
         }
     }
 
-    private static var forms: [Form] { [
-        Form(name: "addWatch", words: "[-m mode] path # optional mode is one of [PERSISTENT, PERSISTENT_RECURSIVE] - default is PERSISTENT_RECURSIVE", options: ["m": true]) { try $0.addWatch($1) },
-        Form(name: "addauth", words: "scheme auth") { $0.addAuth($1) },
-        Form(name: "close", words: "", needs: 0) { shell, _ in let _: Bool = shell.shell.tool.wait { shell.client.close(then: $0) } },
-        Form(name: "config", words: "[-c] [-w] [-s]", options: ["c": false, "w": false, "s": false], needs: 0) { try $0.config($1) },
-        Form(name: "create", words: "[-s] [-e] [-c] [-t ttl] path [data] [acl]", options: ["s": false, "e": false, "c": false, "t": true]) { try $0.create($1) },
-        Form(name: "delete", words: "[-v version] path", options: ["v": true]) { try $0.delete($1) },
-        Form(name: "deleteall", words: "path [-b batch size]", options: ["b": true]) { try $0.deleteAll($1) },
-        Form(name: "get", words: "[-s] [-w] [-b] [-x] path", options: ["s": false, "w": false, "b": false, "x": false]) { try $0.get($1) },
-        Form(name: "getAcl", words: "[-s] path", options: ["s": false]) { try $0.getACL($1) },
-        Form(name: "getAllChildrenNumber", words: "path") { try $0.getAllChildrenNumber($1) },
-        Form(name: "getEphemerals", words: "path", needs: 0) { try $0.getEphemerals($1) },
-        Form(name: "ls", words: "[-s] [-w] [-R] path", options: ["s": false, "w": false, "R": false]) { try $0.list($1) },
-        Form(name: "removewatches", words: "path [-c|-d|-a] [-l]", options: ["c": false, "d": false, "a": false, "l": false]) { try $0.removeWatches($1) },
-        Form(name: "set", words: "path data [-s] [-v version] [-b]", options: ["s": false, "v": true, "b": false], needs: 2) { try $0.set($1) },
-        Form(name: "setAcl", words: "[-s] [-v version] [-R] path acl", options: ["s": false, "v": true, "R": false], needs: 2) { try $0.setACL($1) },
-        Form(name: "stat", words: "[-w] path", options: ["w": false]) { try $0.stat($1) },
-        Form(name: "sync", words: "path") { try $0.sync($1) },
-        Form(name: "version", words: "", needs: 0) { shell, _ in shell.shell.tool.say("ZooKeeper CLI version: 3.9.3 (Letterbox)") },
-        Form(name: "whoami", words: "", needs: 0) { shell, _ in try shell.whoAmI() },
-    ] }
+    private static var forms: [Form] { reading + writing + others }
+
+    private static let stat = ["s": false]
+
+    private static var reading: [Form] {
+        [
+            Form(name: "config", words: "[-c] [-w] [-s]", options: ["c": false, "w": false, "s": false], needs: 0) {
+                try $0.config($1)
+            },
+            Form(
+                name: "get", words: "[-s] [-w] [-b] [-x] path",
+                options: ["s": false, "w": false, "b": false, "x": false]
+            ) { try $0.get($1) },
+            Form(name: "getAcl", words: "[-s] path", options: stat) { try $0.getACL($1) },
+            Form(name: "getAllChildrenNumber", words: "path") { try $0.getAllChildrenNumber($1) },
+            Form(name: "getEphemerals", words: "path", needs: 0) { try $0.getEphemerals($1) },
+            Form(name: "listquota", words: "path") { try $0.listQuota($1) },
+            Form(name: "ls", words: "[-s] [-w] [-R] path", options: ["s": false, "w": false, "R": false]) {
+                try $0.list($1)
+            },
+            Form(name: "stat", words: "[-w] path", options: ["w": false]) { try $0.stat($1) },
+            Form(name: "sync", words: "path") { try $0.sync($1) },
+            Form(name: "whoami", words: "", needs: 0) { shell, _ in try shell.whoAmI() },
+        ]
+    }
+
+    private static var writing: [Form] {
+        [
+            Form(
+                name: "create", words: "[-s] [-e] [-c] [-t ttl] path [data] [acl]",
+                options: ["s": false, "e": false, "c": false, "t": true]
+            ) { try $0.create($1) },
+            Form(name: "delete", words: "[-v version] path", options: ["v": true]) { try $0.delete($1) },
+            Form(name: "deleteall", words: "path [-b batch size]", options: ["b": true]) { try $0.deleteAll($1) },
+            Form(
+                name: "delquota", words: "[-n|-b|-N|-B] path",
+                options: ["n": false, "b": false, "N": false, "B": false]
+            ) { try $0.deleteQuota($1) },
+            Form(
+                name: "set", words: "path data [-s] [-v version] [-b]", options: ["s": false, "v": true, "b": false],
+                needs: 2
+            ) { try $0.set($1) },
+            Form(
+                name: "setAcl", words: "[-s] [-v version] [-R] path acl",
+                options: ["s": false, "v": true, "R": false], needs: 2
+            ) { try $0.setACL($1) },
+            Form(
+                name: "setquota", words: "-n|-b|-N|-B val path", options: ["n": true, "b": true, "N": true, "B": true]
+            ) { try $0.setQuota($1) },
+        ]
+    }
+
+    private static var others: [Form] {
+        [
+            Form(
+                name: "addWatch",
+                words: "[-m mode] path # optional mode is one of [PERSISTENT, PERSISTENT_RECURSIVE] - default is "
+                    + "PERSISTENT_RECURSIVE",
+                options: ["m": true]
+            ) { try $0.addWatch($1) },
+            Form(name: "addauth", words: "scheme auth") { $0.addAuth($1) },
+            Form(name: "close", words: "", needs: 0) { shell, _ in
+                let _: Bool = shell.shell.tool.wait { shell.client.close(then: $0) }
+            },
+            Form(
+                name: "removewatches", words: "path [-c|-d|-a] [-l]",
+                options: ["c": false, "d": false, "a": false, "l": false]
+            ) { try $0.removeWatches($1) },
+            Form(name: "version", words: "", needs: 0) { shell, _ in
+                shell.shell.tool.say("ZooKeeper CLI version: 3.9.3 (Letterbox)")
+            },
+        ]
+    }
 
     static var usage: String {
         let own = ["connect host:port", "exit", "help", "history", "printwatches on|off", "quit", "redo cmdno"]
@@ -120,18 +172,20 @@ struct ShellCommands {
         if path == "/" { return }
         if path.hasSuffix("/") { throw ShellError("Path must not end with / character") }
         for element in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
-            if element.isEmpty { throw ShellError("Invalid path string \"\(path)\" caused by empty node name specified") }
+            if element.isEmpty {
+                throw ShellError("Invalid path string \"\(path)\" caused by empty node name specified")
+            }
             if element == "." || element == ".." {
                 throw ShellError("Invalid path string \"\(path)\" caused by relative paths not allowed")
             }
         }
     }
 
-    private func answer<T>(_ ask: (@escaping CoordinationClient.Completion<T>) -> Void) throws -> T {
+    func answer<T>(_ ask: (@escaping CoordinationClient.Completion<T>) -> Void) throws -> T {
         try shell.tool.wait { (done: @escaping (Result<T, CoordinationError>) -> Void) in ask(done) }.get()
     }
 
-    private func checked(_ given: Given) throws(ShellError) -> String {
+    func checked(_ given: Given) throws(ShellError) -> String {
         try ShellCommands.checkPath(given.path)
         return given.path
     }
@@ -248,7 +302,9 @@ struct ShellCommands {
         let path = try checked(given)
         var data = Array(given.rest[1].utf8)
         if given.has("b") {
-            guard let plain = ShellFormat.base64Decoded(given.rest[1]) else { throw ShellError("the data is not base64") }
+            guard let plain = ShellFormat.base64Decoded(given.rest[1]) else {
+                throw ShellError("the data is not base64")
+            }
             data = plain
         }
         let version = try given.version()
@@ -290,7 +346,9 @@ struct ShellCommands {
     private func getACL(_ given: Given) throws {
         let path = try checked(given)
         let answer = try answer { client.getACL(path, then: $0) }
-        for acl in answer.acl { shell.tool.say("'\(acl.scheme),'\(acl.id)\n: \(ShellFormat.permissions(acl.permissions))") }
+        for acl in answer.acl {
+            shell.tool.say("'\(acl.scheme),'\(acl.id)\n: \(ShellFormat.permissions(acl.permissions))")
+        }
         if given.has("s") { shell.tool.say(ShellFormat.stat(answer.stat)) }
     }
 
