@@ -134,7 +134,9 @@ package struct ZnodeTree: ~Copyable {
     private mutating func create(_ txn: CreateTxn, owner: Int64, _ header: TransactionHeader, _ noting: Bool)
         -> CoordinationError
     {
-        guard let (parentPath, name) = ZnodePath.split(txn.path), let parent = store.find(parentPath) else {
+        guard let (parentPath, name) = ZnodePath.split(txn.path), name.count > 0,
+            let parent = store.find(parentPath)
+        else {
             return .noNode
         }
         willChange(parent)

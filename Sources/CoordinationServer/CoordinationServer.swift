@@ -115,7 +115,8 @@ package final class CoordinationServer {
         var recovery = try Recovery(disk: disk, directory: directory, logDirectory: logDirectory)
         for remark in recovery.remarks { world.journal.warning(remark) }
         snapshots = SnapshotStore(disk: disk, directory: directory, logDirectory: logDirectory)
-        if recovery.isFresh {
+        // Also before an old log that has none: Apache's server wants one.
+        if recovery.snapshotZxid == nil {
             do throws(DiskError) { try snapshots.writeNow(&recovery.tree) } catch {
                 throw StartProblem(
                     "\(error.path) cannot be written: \(error.reason). Check its owner and the free space.")
@@ -164,7 +165,8 @@ package final class CoordinationServer {
     private func finish() {
         guard let stopped else { return }
         self.stopped = nil
-        for connection in connections { connection?.connection.close() }
+        // Answers on their way still leave.
+        for connection in connections { connection?.end(abruptly: false) }
         log.close { [self] in
             lock?.release()
             lock = nil

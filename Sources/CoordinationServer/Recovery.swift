@@ -28,8 +28,6 @@ struct Recovery: ~Copyable {
         try replay()
     }
 
-    var isFresh: Bool { snapshotZxid == nil && replayed == 0 }
-
     private static func names(_ directory: String, _ prefix: String, _ disk: any Disk) throws(StartProblem)
         -> [(zxid: Int64, path: String)]
     {
