@@ -19,6 +19,9 @@ package enum PartitionError: Error, Equatable {
     /// An offset between the high watermark and the epoch's start was asked for just after an election.
     case offsetNotAvailable
 
+    /// A transactional batch, while there are no transactions here.
+    case noTransactions
+
     /// The number that goes on the wire.
     package var wireCode: Int16 {
         switch self {
@@ -32,6 +35,7 @@ package enum PartitionError: Error, Equatable {
         case .append(let error): error.wireCode
         case .read(let error): error.wireCode
         case .offsetNotAvailable: 78
+        case .noTransactions: 48
         }
     }
 

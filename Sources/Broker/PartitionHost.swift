@@ -195,7 +195,11 @@ package final class PartitionHost {
                 var converted = converted
                 return converted.withUnsafeMutableBytes { write($0, then: then) }
             }
-            if !isOldFormat { _ = try BatchValidator.checkProduced(UnsafeRawBufferPointer(bytes), rules) }
+            if !isOldFormat {
+                let batch = try BatchValidator.checkProduced(UnsafeRawBufferPointer(bytes), rules)
+                // Nobody could ever end its transaction, and readers of committed records would wait behind it for ever.
+                if batch.isTransactional { return then(.failure(.noTransactions)) }
+            }
         } catch {
             return then(.failure(.records(error)))
         }
@@ -284,6 +288,8 @@ package final class PartitionHost {
             throw .read(error)
         }
         if case .follower(let id, let epoch, let logStart) = reader {
+            // Whoever deletes records waits for the followers' starts.
+            if leader.follower(id)?.logStart != logStart { surroundings.waiting.wake(place) }
             leader.followerFetched(
                 id, from: offset, logStart: logStart, brokerEpoch: epoch, eligible: surroundings.mayJoin(id),
                 at: surroundings.clock.now, into: &effects)
@@ -313,6 +319,27 @@ package final class PartitionHost {
         } catch {
             throw .read(error)
         }
+    }
+
+    // MARK: Deleting records
+
+    /// DeleteRecords: nothing below `offset` may be read any more; -1 stands for the high watermark.
+    /// - Returns: the offset meant; nil when the topic's `cleanup.policy` does not delete.
+    package func deleteRecords(below offset: Offset) throws(PartitionError) -> Offset? {
+        try admit(currentEpoch: .none, leaderOnly: true)
+        guard config.deletes else { return nil }
+        let wanted = offset == -1 ? highWatermark : offset
+        guard wanted >= 0, wanted <= highWatermark else {
+            throw .read(.outOfRange(asked: offset, start: log.logStartOffset, end: highWatermark))
+        }
+        log.advanceLogStart(to: wanted)
+        return wanted
+    }
+
+    /// The lowest start among the live replicas; nil where this is not the leader.
+    package var lowWatermark: Offset? {
+        guard role == .leader else { return nil }
+        return leader.lowWatermark(ownLogStart: log.logStartOffset, live: surroundings.mayJoin)
     }
 
     // MARK: The in-sync set

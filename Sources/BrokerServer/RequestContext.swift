@@ -13,7 +13,7 @@ package struct RequestContext {
     /// The name of the listener the request came in by: `PLAINTEXT`.
     package var listener: String
     /// Nil in tests: where a reply that waits leaves its visitor, so that a client that goes is forgotten.
-    weak var connection: KafkaConnection?
+    var connection: KafkaConnection?
 
     package init(version: Int16, correlationID: Int32 = 0, clientID: String = "", peer: PeerAddress, listener: String) {
         self.version = version

@@ -33,7 +33,7 @@ package final class RequestRouter {
         case .fetch: 4...17
         case .produce, .listOffsets, .metadata, .leaderAndIsr, .stopReplica, .updateMetadata, .offsetCommit, .offsetFetch,
             .findCoordinator, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups, .apiVersions,
-            .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster,
+            .deleteRecords, .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster,
             .controlledShutdown, .createTopics, .deleteTopics, .initProducerID, .createPartitions, .alterPartition,
             .allocateProducerIDs:
             key.spoken.versions
@@ -93,6 +93,7 @@ package final class RequestRouter {
         case .createTopics: try serve(call, body, context, createTopics)
         case .deleteTopics: try serve(call, body, context, deleteTopics)
         case .initProducerID: try serve(call, body, context, initProducerID)
+        case .deleteRecords: try serve(call, body, context, deleteRecords)
         case .offsetForLeaderEpoch: try serve(call, body, context, offsetForLeaderEpoch)
         case .describeConfigs: try serve(call, body, context, describeConfigs)
         case .createPartitions: try serve(call, body, context, createPartitions)

@@ -163,6 +163,26 @@ struct ProduceAndFetchTests {
         #expect(try fetch(from: 0)?.highWatermark == 1)
     }
 
+    @Test("deleted records cannot be read any more; more than there are cannot be deleted") func deleteRecords() throws {
+        _ = try produce(Stage.batch(["a", "b", "c"]))
+        func delete(below offset: Int64) throws -> DeleteRecordsResponse.DeleteRecordsPartitionResult? {
+            var request = DeleteRecordsRequest()
+            request.timeoutMs = 1000
+            request.topics = [
+                .with {
+                    $0.name = "t"
+                    $0.partitions = [.with { $0.offset = offset }]
+                }
+            ]
+            return try client.ask(request, version: 2)?.topics.first?.partitions.first
+        }
+        #expect(try delete(below: 4)?.errorCode == .offsetOutOfRange)
+        #expect(try delete(below: 2)?.lowWatermark == 2)
+        #expect(try fetch(from: 1)?.errorCode == .offsetOutOfRange)
+        #expect(try fetch(from: 2)?.logStartOffset == 2)
+        #expect(try delete(below: -1)?.lowWatermark == 3)
+    }
+
     @Test("what was written is there after a clean stop, and after a crash") func restarts() throws {
         _ = try produce(Stage.batch(["a", "b"]))
         let node = stage.simulation.node("broker-0")
