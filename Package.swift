@@ -132,7 +132,7 @@ let package = Package(
             "Tools",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationProtocol",
-                "CoordinationServer", "KafkaProtocol", "Records",
+                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "KafkaClient",
             ]),
     ],
     swiftLanguageModes: [.v6]
