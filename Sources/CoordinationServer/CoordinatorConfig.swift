@@ -129,7 +129,8 @@ package struct CoordinatorConfig {
         }
         let inert: Set<String> = [
             "initLimit", "syncLimit", "standaloneEnabled", "reconfigEnabled", "globalOutstandingLimit",
-            "clientPortListenBacklog", "log.style", "log.level", "admin.idleTimeout", "admin.commandURL", "digest.enabled", "commitLogCount",
+            "clientPortListenBacklog", "log.style", "log.level", "admin.idleTimeout",
+            "admin.commandURL", "digest.enabled", "commitLogCount",
         ]
         notUnderstood = settings.notUnderstood.filter { !inert.contains($0.name) && !$0.name.hasPrefix("server.") }
     }
