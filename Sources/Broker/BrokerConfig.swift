@@ -31,23 +31,30 @@ package struct BrokerConfig: Sendable {
         }
         guard let coordinator = settings[BrokerKeys.coordinator], !coordinator.isEmpty else {
             throw ConfigError(
-                key: "zookeeper.connect", value: nil, reason: "where is the coordinator? For example zookeeper.connect=localhost:2181")
+                key: "zookeeper.connect", value: nil,
+                reason: "where is the coordinator? For example zookeeper.connect=localhost:2181")
         }
         self.coordinator = coordinator
         let id = settings[BrokerKeys.brokerID]
         let generates = settings[BrokerKeys.generateID]
-        guard id >= (generates ? -1 : 0), !generates || id <= settings[BrokerKeys.reservedMaxID], id <= Int(Int32.max) else {
+        guard id >= (generates ? -1 : 0), !generates || id <= settings[BrokerKeys.reservedMaxID], id <= Int(Int32.max)
+        else {
             throw ConfigError(
                 key: "broker.id", value: String(id),
-                reason: "must be \(generates ? "-1 to reserved.broker.max.id (\(settings[BrokerKeys.reservedMaxID]))" : "0 or more")")
+                reason:
+                    "must be \(generates ? "-1 to reserved.broker.max.id (\(settings[BrokerKeys.reservedMaxID]))" : "0 or more")"
+            )
         }
         brokerID = BrokerID(Int32(id))
         listeners = try BrokerConfig.listeners(settings, hostName: hostName)
         interBrokerListener = try BrokerConfig.interBroker(settings, listeners)
         logDirs = configList(settings[BrokerKeys.logDirs] ?? settings[BrokerKeys.logDir]).filter { !$0.isEmpty }
-        guard !logDirs.isEmpty else { throw ConfigError(key: "log.dirs", value: "", reason: "At least one log directory must be defined") }
+        guard !logDirs.isEmpty else {
+            throw ConfigError(key: "log.dirs", value: "", reason: "At least one log directory must be defined")
+        }
         guard Set(logDirs).count == logDirs.count else {
-            throw ConfigError(key: "log.dirs", value: logDirs.joined(separator: ","), reason: "a directory is named twice")
+            throw ConfigError(
+                key: "log.dirs", value: logDirs.joined(separator: ","), reason: "a directory is named twice")
         }
         try BrokerConfig.checkRanges(settings)
         topicDefaults = TopicDefaults(settings)
@@ -59,7 +66,8 @@ package struct BrokerConfig: Sendable {
         for entry in configList(mapText) {
             let parts = entry.split(separator: ":").map { String($0).uppercased() }
             guard parts.count == 2, ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"].contains(parts[1]) else {
-                throw ConfigError(key: "listener.security.protocol.map", value: mapText, reason: "\(entry) is not NAME:PROTOCOL")
+                throw ConfigError(
+                    key: "listener.security.protocol.map", value: mapText, reason: "\(entry) is not NAME:PROTOCOL")
             }
             protocols[parts[0]] = parts[1]
         }
@@ -74,14 +82,17 @@ package struct BrokerConfig: Sendable {
                 }
                 endpoints.append(endpoint)
             }
-            guard !endpoints.isEmpty else { throw ConfigError(key: key, value: text, reason: "at least one listener is needed") }
+            guard !endpoints.isEmpty else {
+                throw ConfigError(key: key, value: text, reason: "at least one listener is needed")
+            }
             return endpoints
         }
         let boundText = settings[BrokerKeys.listeners]
         let bound = try parse("listeners", boundText)
         for (index, endpoint) in bound.enumerated() where endpoint.port != 0 {
             guard !bound[..<index].contains(where: { $0.port == endpoint.port && $0.host == endpoint.host }) else {
-                throw ConfigError(key: "listeners", value: boundText, reason: "Each listener must have a different port")
+                throw ConfigError(
+                    key: "listeners", value: boundText, reason: "Each listener must have a different port")
             }
         }
         let toldText = settings[BrokerKeys.advertisedListeners]
@@ -90,7 +101,8 @@ package struct BrokerConfig: Sendable {
             guard bound.contains(where: { $0.listener == endpoint.listener }) else {
                 throw ConfigError(
                     key: "advertised.listeners", value: toldText,
-                    reason: "advertised.listeners listener names must be equal to or a subset of the ones defined in listeners: "
+                    reason:
+                        "advertised.listeners listener names must be equal to or a subset of the ones defined in listeners: "
                         + "\(endpoint.listener) is not bound")
             }
         }
@@ -99,18 +111,23 @@ package struct BrokerConfig: Sendable {
             guard let securityProtocol = protocols[endpoint.listener] else {
                 throw ConfigError(
                     key: "listeners", value: boundText,
-                    reason: "No security protocol defined for listener \(endpoint.listener) (listener.security.protocol.map)")
+                    reason:
+                        "No security protocol defined for listener \(endpoint.listener) (listener.security.protocol.map)"
+                )
             }
             guard securityProtocol == "PLAINTEXT" else {
                 throw ConfigError(
-                    key: "listeners", value: boundText, reason: "\(securityProtocol) is not supported yet; use PLAINTEXT")
+                    key: "listeners", value: boundText,
+                    reason: "\(securityProtocol) is not supported yet; use PLAINTEXT")
             }
             var tells = told?.first { $0.listener == endpoint.listener } ?? endpoint
             if tells.host.isEmpty { tells.host = hostName }
             guard tells.host != "0.0.0.0", tells.host != "::" else {
                 throw ConfigError(
                     key: told == nil ? "listeners" : "advertised.listeners", value: toldText ?? boundText,
-                    reason: "advertised.listeners cannot use the nonroutable meta-address \(tells.host). Use a routable IP address.")
+                    reason:
+                        "advertised.listeners cannot use the nonroutable meta-address \(tells.host). Use a routable IP address."
+                )
             }
             result.append(Listener(binds: endpoint, tells: tells, securityProtocol: securityProtocol))
         }
@@ -126,7 +143,8 @@ package struct BrokerConfig: Sendable {
             }
             guard listeners.contains(where: { $0.binds.listener == name }) else {
                 throw ConfigError(
-                    key: "inter.broker.listener.name", value: name, reason: "must be a listener name defined in advertised.listeners")
+                    key: "inter.broker.listener.name", value: name,
+                    reason: "must be a listener name defined in advertised.listeners")
             }
             return name
         }
@@ -141,10 +159,13 @@ package struct BrokerConfig: Sendable {
 
     private static func checkRanges(_ settings: Settings) throws(ConfigError) {
         if let roll = settings[BrokerKeys.rollMs], roll < 1 {
-            throw ConfigError(key: "log.roll.ms", value: String(roll), reason: "log.roll.ms must be greater than or equal to 1")
+            throw ConfigError(
+                key: "log.roll.ms", value: String(roll), reason: "log.roll.ms must be greater than or equal to 1")
         }
         if let kept = settings[BrokerKeys.retentionMs], kept == 0 || kept < -1 {
-            throw ConfigError(key: "log.retention.ms", value: String(kept), reason: "log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
+            throw ConfigError(
+                key: "log.retention.ms", value: String(kept),
+                reason: "log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
         }
         let wait = settings[BrokerKeys.replicaFetchWait]
         guard wait <= settings[BrokerKeys.replicaSocketTimeout], wait <= settings[BrokerKeys.lagMax] else {

@@ -49,7 +49,8 @@ package final class BrokerIDDraw {
             self.client?.setData(Znodes.brokerSequence, [], version: -1) { [weak self] result in
                 guard let self else { return }
                 switch result {
-                case .success(let stat): self.end(.success(BrokerID(Int32(clamping: self.reserved + Int(stat.version)))))
+                case .success(let stat):
+                    self.end(.success(BrokerID(Int32(clamping: self.reserved + Int(stat.version)))))
                 case .failure(let error):
                     self.end(.failure(ServerFailure("LB-1016 the coordinator answered \(error): \(error.message)")))
                 }

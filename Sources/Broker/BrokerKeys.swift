@@ -5,18 +5,22 @@ package enum BrokerKeys {
     // MARK: Who it is, and where the coordinator is
 
     package static let brokerID = ConfigKey<Int>(
-        "broker.id", default: -1, importance: .high, "This broker's number; -1 takes the one in meta.properties or draws one.")
+        "broker.id", default: -1, importance: .high,
+        "This broker's number; -1 takes the one in meta.properties or draws one.")
     package static let generateID = ConfigKey<Bool>(
         "broker.id.generation.enable", default: true, "Whether a broker without a number may draw one from the tree.")
     package static let reservedMaxID = ConfigKey<Int>(
         "reserved.broker.max.id", default: 1000, allowed: 0..., "Drawn numbers begin above this one.")
     package static let rack = ConfigKey<String>(
-        "broker.rack", default: "", "Where it stands: replicas are spread over racks.").unsetByDefault
+        "broker.rack", default: "", "Where it stands: replicas are spread over racks."
+    ).unsetByDefault
     package static let coordinator = ConfigKey<String>(
-        "zookeeper.connect", default: "", importance: .high, "The coordinator: host:port[,host:port…][/chroot].").unsetByDefault
+        "zookeeper.connect", default: "", importance: .high, "The coordinator: host:port[,host:port…][/chroot]."
+    ).unsetByDefault
     package static let coordinatorConnectTimeout = ConfigKey<Duration>(
         "zookeeper.connection.timeout.ms", default: .seconds(18), importance: .high,
-        "How long a start waits for the coordinator; unset: the session timeout.").unsetByDefault
+        "How long a start waits for the coordinator; unset: the session timeout."
+    ).unsetByDefault
     package static let sessionTimeout = ConfigKey<Duration>(
         "zookeeper.session.timeout.ms", default: .seconds(18), importance: .high,
         "A broker the coordinator has not heard of for so long counts as dead.")
@@ -28,20 +32,25 @@ package enum BrokerKeys {
         "What to bind: NAME://host:port,…; no host binds every address.")
     package static let advertisedListeners = ConfigKey<String>(
         "advertised.listeners", default: "", importance: .high, changes: .perBroker,
-        "What clients are told to connect to; unset: the listeners.").unsetByDefault
+        "What clients are told to connect to; unset: the listeners."
+    ).unsetByDefault
     package static let protocolMap = ConfigKey<String>(
         "listener.security.protocol.map",
         default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT", importance: .low,
         changes: .perBroker, "Which security protocol each listener name speaks.")
     package static let interBrokerListener = ConfigKey<String>(
-        "inter.broker.listener.name", default: "", "The listener brokers use among themselves.").unsetByDefault
+        "inter.broker.listener.name", default: "", "The listener brokers use among themselves."
+    ).unsetByDefault
     package static let interBrokerProtocol = ConfigKey<String>(
-        "security.inter.broker.protocol", default: "PLAINTEXT", oneOf: ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        "security.inter.broker.protocol", default: "PLAINTEXT",
+        oneOf: ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
         "The listener brokers use among themselves, by its protocol.")
     package static let requestMaxBytes = ConfigKey<Int>(
-        "socket.request.max.bytes", default: 104_857_600, allowed: 1..., importance: .high, "The largest request accepted.")
+        "socket.request.max.bytes", default: 104_857_600, allowed: 1..., importance: .high,
+        "The largest request accepted.")
     package static let maxIdle = ConfigKey<Int>(
-        "connections.max.idle.ms", type: .long, default: 600_000, "Connections idle for longer are closed; negative: never.")
+        "connections.max.idle.ms", type: .long, default: 600_000,
+        "Connections idle for longer are closed; negative: never.")
     package static let requestTimeout = ConfigKey<Duration>(
         "request.timeout.ms", default: .seconds(30), importance: .high, "How long to wait for another broker's answer.")
     package static let fetchMaxBytes = ConfigKey<Int>(
@@ -70,14 +79,16 @@ package enum BrokerKeys {
         "The largest record batch accepted.")
     package static let compression = ConfigKey<String>(
         "compression.type", default: "producer", oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
-        importance: .high, changes: .clusterWide, "producer keeps what the producer chose; others are not supported yet.")
+        importance: .high, changes: .clusterWide,
+        "producer keeps what the producer chose; others are not supported yet.")
 
     // MARK: Logs
 
     package static let logDir = ConfigKey<String>(
         "log.dir", default: "/tmp/kafka-logs", importance: .high, "Where the records are, unless log.dirs says so.")
     package static let logDirs = ConfigKey<String>(
-        "log.dirs", default: "", importance: .high, "Where the records are: directories, comma-separated.").unsetByDefault
+        "log.dirs", default: "", importance: .high, "Where the records are: directories, comma-separated."
+    ).unsetByDefault
     package static let segmentBytes = ConfigKey<Int>(
         "log.segment.bytes", default: 1 << 30, allowed: 14..., importance: .high, changes: .clusterWide,
         "How large a segment file may grow.")
@@ -85,19 +96,23 @@ package enum BrokerKeys {
         "log.roll.hours", default: 168, allowed: 1..., importance: .high, "When a segment is closed for its age.")
     package static let rollMs = ConfigKey<Int>(
         "log.roll.ms", type: .long, default: 0, importance: .high, changes: .clusterWide,
-        "The same in milliseconds; wins.").unsetByDefault
+        "The same in milliseconds; wins."
+    ).unsetByDefault
     package static let rollJitterHours = ConfigKey<Int>(
         "log.roll.jitter.hours", default: 0, allowed: 0..., importance: .high, "How far rolls are spread.")
     package static let rollJitterMs = ConfigKey<Int>(
         "log.roll.jitter.ms", type: .long, default: 0, importance: .high, changes: .clusterWide,
-        "The same in milliseconds; wins.").unsetByDefault
+        "The same in milliseconds; wins."
+    ).unsetByDefault
     package static let retentionHours = ConfigKey<Int>(
         "log.retention.hours", default: 168, importance: .high, "How long records are kept.")
     package static let retentionMinutes = ConfigKey<Int>(
-        "log.retention.minutes", default: 0, importance: .high, "The same in minutes; wins over hours.").unsetByDefault
+        "log.retention.minutes", default: 0, importance: .high, "The same in minutes; wins over hours."
+    ).unsetByDefault
     package static let retentionMs = ConfigKey<Int>(
         "log.retention.ms", type: .long, default: 0, importance: .high, changes: .clusterWide,
-        "The same in milliseconds; wins over both.").unsetByDefault
+        "The same in milliseconds; wins over both."
+    ).unsetByDefault
     package static let retentionBytes = ConfigKey<Int>(
         "log.retention.bytes", type: .long, default: -1, importance: .high, changes: .clusterWide,
         "How many bytes a partition keeps; -1: no limit.")
@@ -112,16 +127,20 @@ package enum BrokerKeys {
         changes: .clusterWide, "After how many records a log is synced before the reply.")
     package static let flushMs = ConfigKey<Int>(
         "log.flush.interval.ms", type: .long, default: 0, importance: .high, changes: .clusterWide,
-        "How long a record may stay unsynced.").unsetByDefault
+        "How long a record may stay unsynced."
+    ).unsetByDefault
     package static let flushScheduler = ConfigKey<Int>(
-        "log.flush.scheduler.interval.ms", type: .long, default: .max, importance: .high, "The same, when the other is unset.")
+        "log.flush.scheduler.interval.ms", type: .long, default: .max, importance: .high,
+        "The same, when the other is unset.")
     package static let recoveryCheckpoint = ConfigKey<Duration>(
         "log.flush.offset.checkpoint.interval.ms", default: .seconds(60), allowed: Duration.zero..., importance: .high,
         "How often recovery points and log starts are written down.")
     package static let indexInterval = ConfigKey<Int>(
-        "log.index.interval.bytes", default: 4096, allowed: 0..., changes: .clusterWide, "Bytes between two index entries.")
+        "log.index.interval.bytes", default: 4096, allowed: 0..., changes: .clusterWide,
+        "Bytes between two index entries.")
     package static let indexBytes = ConfigKey<Int>(
-        "log.index.size.max.bytes", default: 10_485_760, allowed: 4..., changes: .clusterWide, "How large an index may grow.")
+        "log.index.size.max.bytes", default: 10_485_760, allowed: 4..., changes: .clusterWide,
+        "How large an index may grow.")
     package static let cleanupPolicy = ConfigKey<[String]>(
         "log.cleanup.policy", default: ["delete"], oneOf: ["compact", "delete"], changes: .clusterWide,
         "Whether old records are deleted, or all but the newest of each key.")
@@ -144,25 +163,31 @@ package enum BrokerKeys {
     // MARK: Replicas and the controller
 
     package static let lagMax = ConfigKey<Duration>(
-        "replica.lag.time.max.ms", type: .long, default: .seconds(30), allowed: Duration.milliseconds(1)..., importance: .high,
+        "replica.lag.time.max.ms", type: .long, default: .seconds(30), allowed: Duration.milliseconds(1)...,
+        importance: .high,
         "How long a follower may trail the leader's log end before it leaves the in-sync set.")
     package static let replicaFetchWait = ConfigKey<Duration>(
-        "replica.fetch.wait.max.ms", default: .milliseconds(500), importance: .high, "How long a follower's fetch may wait.")
+        "replica.fetch.wait.max.ms", default: .milliseconds(500), importance: .high,
+        "How long a follower's fetch may wait.")
     package static let replicaFetchMinBytes = ConfigKey<Int>(
         "replica.fetch.min.bytes", default: 1, importance: .high, "How many bytes a follower's fetch waits for.")
     package static let replicaFetchMaxBytes = ConfigKey<Int>(
-        "replica.fetch.max.bytes", default: 1_048_576, allowed: 0..., "How many bytes of a partition a follower asks for.")
+        "replica.fetch.max.bytes", default: 1_048_576, allowed: 0...,
+        "How many bytes of a partition a follower asks for.")
     package static let replicaResponseMaxBytes = ConfigKey<Int>(
         "replica.fetch.response.max.bytes", default: 10_485_760, allowed: 0..., "… and of all of them.")
     package static let replicaBackoff = ConfigKey<Duration>(
-        "replica.fetch.backoff.ms", default: .seconds(1), allowed: Duration.zero..., "How long a follower waits after an error.")
+        "replica.fetch.backoff.ms", default: .seconds(1), allowed: Duration.zero...,
+        "How long a follower waits after an error.")
     package static let replicaSocketTimeout = ConfigKey<Duration>(
-        "replica.socket.timeout.ms", default: .seconds(30), importance: .high, "How long a follower waits for an answer.")
+        "replica.socket.timeout.ms", default: .seconds(30), importance: .high,
+        "How long a follower waits for an answer.")
     package static let highWatermarkCheckpoint = ConfigKey<Duration>(
         "replica.high.watermark.checkpoint.interval.ms", type: .long, default: .seconds(5), importance: .high,
         "How often high watermarks are written down.")
     package static let autoRebalance = ConfigKey<Bool>(
-        "auto.leader.rebalance.enable", default: true, importance: .high, "Whether leadership returns to preferred replicas.")
+        "auto.leader.rebalance.enable", default: true, importance: .high,
+        "Whether leadership returns to preferred replicas.")
     package static let imbalanceCheck = ConfigKey<Duration>(
         "leader.imbalance.check.interval.seconds", type: .long, unit: .seconds, default: .seconds(300),
         allowed: Duration.seconds(1)..., importance: .high, "How often the controller looks at that.")
@@ -193,7 +218,8 @@ package enum BrokerKeys {
         "offsets.commit.timeout.ms", default: .seconds(5), allowed: Duration.milliseconds(1)..., importance: .high,
         "How long a commit may wait for the tree.")
     package static let offsetsRetentionCheck = ConfigKey<Duration>(
-        "offsets.retention.check.interval.ms", type: .long, default: .seconds(600), allowed: Duration.milliseconds(1)...,
+        "offsets.retention.check.interval.ms", type: .long, default: .seconds(600),
+        allowed: Duration.milliseconds(1)...,
         importance: .high, "How often old offsets are looked for.")
     package static let offsetsRetention = ConfigKey<Duration>(
         "offsets.retention.minutes", unit: .minutes, default: .seconds(604_800), allowed: Duration.seconds(60)...,
@@ -218,7 +244,8 @@ package enum BrokerKeys {
 
     /// Not Kafka's; read by the executable before the broker is made.
     private static let ours: [any AnyConfigKey] = [
-        ConfigKey<String>("log.style", default: "narrated", oneOf: ["narrated", "classic"], importance: .low, "How lines look."),
+        ConfigKey<String>(
+            "log.style", default: "narrated", oneOf: ["narrated", "classic"], importance: .low, "How lines look."),
         ConfigKey<String>("log.level", default: "info", importance: .low, "Which lines are written."),
     ]
 

@@ -25,7 +25,8 @@ extension BrokerNode {
             settings: Registration.Settings(
                 broker: id, endpoints: endpoints,
                 protocols: config.listeners.map { (listener: $0.binds.listener, protocol: $0.securityProtocol) },
-                rack: config[BrokerKeys.rack], sessionTimeout: config[BrokerKeys.sessionTimeout], sessionFile: sessionFile))
+                rack: config[BrokerKeys.rack], sessionTimeout: config[BrokerKeys.sessionTimeout],
+                sessionFile: sessionFile))
 
         let channels = ControllerChannels(world: world) { [unowned self] broker in controlLink(to: broker) }
         let controllerSettings = controllerSettings
@@ -35,7 +36,9 @@ extension BrokerNode {
         topicAdmin = TopicAdmin(
             world: world, tree: tree, metadata: metadata, controller: controller, settings: controllerSettings,
             surroundings: TopicAdmin.Surroundings(
-                configProblem: { TopicKeys.problem($0.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }) },
+                configProblem: {
+                    TopicKeys.problem($0.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) })
+                },
                 describe: { [defaults = config.topicDefaults] in BrokerNode.describe($0, defaults) }))
         producerIDs = ProducerIDs(tree: tree, broker: id, journal: world.journal)
         groups = GroupDriver(
@@ -119,10 +122,12 @@ private final class OwnControlLink: ControlLink {
         node.world.timers.soon { [weak self, weak node] in
             guard let self, let node, isOpen else { return }
             switch request {
-            case .leaderAndIsr(let request): node.leaderAndIsr(request) { [weak self] in self?.answer(.leaderAndIsr($0), then) }
+            case .leaderAndIsr(let request):
+                node.leaderAndIsr(request) { [weak self] in self?.answer(.leaderAndIsr($0), then) }
             case .updateMetadata(let request):
                 node.updateMetadata(request) { [weak self] in self?.answer(.updateMetadata($0), then) }
-            case .stopReplica(let request): node.stopReplica(request) { [weak self] in self?.answer(.stopReplica($0), then) }
+            case .stopReplica(let request):
+                node.stopReplica(request) { [weak self] in self?.answer(.stopReplica($0), then) }
             }
         }
     }

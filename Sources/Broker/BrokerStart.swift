@@ -5,8 +5,10 @@ import CoordinationClient
 import CoordinationProtocol
 import Platform
 
-/// From files on disk to a registered broker, in this order: directories and locks, the session, the cluster's id, the logs, the
-/// registration, the controller's seat. Each step that waits says what it waits for. It decides nothing about partitions.
+/// From files on disk to a registered broker, in this order: directories and locks, the session, the cluster's id, the
+/// logs, the
+/// registration, the controller's seat. Each step that waits says what it waits for. It decides nothing about
+/// partitions.
 package final class BrokerStart {
     package struct Options: Sendable {
         /// Start although Apache's internal topics lie in the log directories.
@@ -64,23 +66,29 @@ package final class BrokerStart {
                 world.journal.warning("log.dirs is under /tmp: it may vanish at the next boot", ["directory": path])
             }
             do throws(LogOpenError) { directories.append(try LogDirectory.open(path, world: world)) } catch {
-                throw ServerFailure("LB-1011 \(path) cannot be used: \(error). Check log.dirs, its owner and permissions")
+                throw ServerFailure(
+                    "LB-1011 \(path) cannot be used: \(error). Check log.dirs, its owner and permissions")
             }
         }
-        for directory in directories where !directory.internalTopicDirectories.isEmpty && !options.ignoresInternalTopics {
+        for directory in directories where !directory.internalTopicDirectories.isEmpty && !options.ignoresInternalTopics
+        {
             throw ServerFailure(
                 "LB-1018 \(directory.path) holds Apache Kafka's internal topics (\(directory.internalTopicDirectories[0]), "
                     + "\(directory.internalTopicDirectories.count) in all): committed offsets and transactions kept there would be "
-                    + "ignored. To go on without them, start with --ignore-internal-topics; the records of all other topics stay readable")
+                    + "ignored. To go on without them, start with --ignore-internal-topics; the records of all other topics stay readable"
+            )
         }
         return directories
     }
 
     /// `broker.id`, else what meta.properties says; nil: to be drawn from the tree.
-    package static func knownID(_ config: BrokerConfig, _ directories: [LogDirectory]) throws(ServerFailure) -> BrokerID? {
+    package static func knownID(_ config: BrokerConfig, _ directories: [LogDirectory]) throws(ServerFailure)
+        -> BrokerID?
+    {
         let written = directories.compactMap(\.identity.brokerID)
         if let first = written.first, let other = written.first(where: { $0 != first }) {
-            throw ServerFailure("the log directories belong to different brokers (\(first) and \(other)); correct log.dirs")
+            throw ServerFailure(
+                "the log directories belong to different brokers (\(first) and \(other)); correct log.dirs")
         }
         guard config.brokerID != .none else { return written.first }
         if let first = written.first, first != config.brokerID {
@@ -154,17 +162,14 @@ package final class BrokerStart {
     private func heard(_ event: SessionEvent) {
         guard !isStopped, let client, let registration = node.registration else { return }
         switch event {
-        case .attemptFailed(_, let reason): lastTrouble = reason
-        case .disconnected(let reason):
-            lastTrouble = reason
-            world.journal.warning("lost the coordinator; requests to it wait", ["reason": reason])
+        case .attemptFailed(_, let reason), .disconnected(let reason): lastTrouble = reason
         case .connected(let isNew):
-            guard isNew else { return world.journal.notice("reached the coordinator again") }
+            guard isNew else { return }
             registration.remember(
                 Registration.RememberedSession(id: client.identity.id, password: client.identity.password))
             isPrepared ? register() : prepare()
         case .expired:
-            world.journal.warning("the session has expired: every role is given up, and a new one begins")
+            world.journal.warning("gave up every role: they belonged to the session")
             node.sessionEnded()
             client.startNewSession()
         case .authFailed: fail("LB-1016 the coordinator refused the credentials")
@@ -202,9 +207,10 @@ package final class BrokerStart {
         world.journal.notice("Cluster ID = \(clusterID)")
         for directory in directories {
             if let known = directory.identity.clusterID, known != clusterID {
-                let topics = (try? world.disk.list(directory.path))?.filter {
-                    $0.isDirectory && LogDirectory.partition($0.name)?.partition == 0
-                }.count ?? 0
+                let topics =
+                    (try? world.disk.list(directory.path))?.filter {
+                        $0.isDirectory && LogDirectory.partition($0.name)?.partition == 0
+                    }.count ?? 0
                 return fail(
                     "LB-1010 broker \(node.id)'s disk (\(directory.path)) belongs to cluster \(known) (\(topics) topics); the "
                         + "coordinator at \(connect) is a different one (\(clusterID)). Its data directory was probably deleted, or "

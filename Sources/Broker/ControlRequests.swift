@@ -3,7 +3,8 @@ import ClusterModel
 import KafkaProtocol
 import Platform
 
-// What the controller tells this broker, whether over a connection or from inside this process: epochs first, then each partition.
+// What the controller tells this broker, whether over a connection or from inside this process: epochs first, then
+// each partition.
 extension BrokerNode {
     /// A request meant for an earlier life of this broker.
     private func isForAnotherLife(_ brokerEpoch: Int64) -> Bool {
@@ -33,7 +34,9 @@ extension BrokerNode {
         var unknown: [String] = []
         for order in orders {
             let topic = order.partition.topic
-            if partitions.hosts(of: topic).isEmpty, unknown.last != topic, !unknown.contains(topic) { unknown.append(topic) }
+            if partitions.hosts(of: topic).isEmpty, unknown.last != topic, !unknown.contains(topic) {
+                unknown.append(topic)
+            }
         }
         guard let topicSettings, !unknown.isEmpty else {
             apply(orders, to: &response)
@@ -123,7 +126,8 @@ extension BrokerNode {
                     ? [MetadataCache.Address(listener: "PLAINTEXT", host: broker.v0Host, port: broker.v0Port)]
                     : broker.endpoints.map {
                         MetadataCache.Address(
-                            listener: $0.listener.isEmpty ? "PLAINTEXT" : $0.listener, securityProtocol: $0.securityProtocol,
+                            listener: $0.listener.isEmpty ? "PLAINTEXT" : $0.listener,
+                            securityProtocol: $0.securityProtocol,
                             host: $0.host, port: $0.port)
                     })
         }

@@ -42,7 +42,9 @@ package final class WantedPartition {
     /// Whether an incremental answer has to name this partition; remembers that it was told.
     fileprivate func isNews(_ data: FetchResponse.PartitionData) -> Bool {
         var news = data.records.count > 0 || data.errorCode != .none || data.preferredReadReplica != -1
-        if data.errorCode == .none, data.divergingEpoch.endOffset != -1 || data.divergingEpoch.epoch != -1 { news = true }
+        if data.errorCode == .none, data.divergingEpoch.endOffset != -1 || data.divergingEpoch.epoch != -1 {
+            news = true
+        }
         if toldHighWatermark != data.highWatermark || toldLogStart != data.logStartOffset { news = true }
         toldHighWatermark = data.highWatermark
         toldLogStart = data.logStartOffset
@@ -54,7 +56,8 @@ package final class WantedPartition {
     }
 }
 
-/// Fetch sessions (KIP-227): a client that fetches many partitions names only those that changed, and hears only of those that
+/// Fetch sessions (KIP-227): a client that fetches many partitions names only those that changed, and hears only of
+/// those that
 /// have something to tell.
 package final class FetchSessions {
     package final class Session {
@@ -187,7 +190,8 @@ package final class FetchSessions {
         return id
     }
 
-    /// Which of the answers an incremental response has to carry. Partitions that brought records go to the end of the order,
+    /// Which of the answers an incremental response has to carry. Partitions that brought records go to the end of the
+    /// order,
     /// so that all get their turn when the response is full.
     package func news(of session: Session, _ told: [FetchResponse.PartitionData]) -> [Bool] {
         var flags: [Bool] = []
@@ -202,14 +206,17 @@ package final class FetchSessions {
         return flags
     }
 
-    /// Room for one more. Somebody unused for two minutes goes; else, after two minutes of life, a smaller one goes for a larger,
+    /// Room for one more. Somebody unused for two minutes goes; else, after two minutes of life, a smaller one goes
+    /// for a larger,
     /// and a consumer's for a follower's.
     private func makeRoom(for size: Int, isPrivileged: Bool) -> Bool {
         if sessions.count < slots { return true }
         guard slots > 0 else { return false }
         let now = clock.now
         // Ties by id, so that the same history evicts the same session.
-        guard let oldest = sessions.values.min(by: { ($0.lastUsed, $0.id) < ($1.lastUsed, $1.id) }) else { return false }
+        guard let oldest = sessions.values.min(by: { ($0.lastUsed, $0.id) < ($1.lastUsed, $1.id) }) else {
+            return false
+        }
         if now - oldest.lastUsed > evictAfter {
             sessions[oldest.id] = nil
             return true
@@ -217,9 +224,15 @@ package final class FetchSessions {
         let weakest =
             sessions.values
             .filter { now - $0.created > evictAfter && (isPrivileged || !$0.isPrivileged) }
-            .min { ($0.isPrivileged ? 1 : 0, $0.partitions.count, $0.id) < ($1.isPrivileged ? 1 : 0, $1.partitions.count, $1.id) }
+            .min {
+                ($0.isPrivileged ? 1 : 0, $0.partitions.count, $0.id) < (
+                    $1.isPrivileged ? 1 : 0, $1.partitions.count, $1.id
+                )
+            }
         guard let weakest else { return false }
-        let isStronger = isPrivileged && !weakest.isPrivileged || isPrivileged == weakest.isPrivileged && size > weakest.partitions.count
+        let isStronger =
+            isPrivileged && !weakest.isPrivileged
+            || isPrivileged == weakest.isPrivileged && size > weakest.partitions.count
         guard isStronger else { return false }
         sessions[weakest.id] = nil
         return true

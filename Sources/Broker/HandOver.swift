@@ -10,7 +10,8 @@ extension BrokerNode {
     package func handOver(then: @escaping () -> Void) {
         isStopping = true
         // Alone there is nobody to take anything.
-        guard config[BrokerKeys.controlledShutdown], epoch != .none, metadata.brokers.contains(where: { $0.id != id }) else {
+        guard config[BrokerKeys.controlledShutdown], epoch != .none, metadata.brokers.contains(where: { $0.id != id })
+        else {
             return then()
         }
         let once = Once(then)
@@ -36,14 +37,18 @@ extension BrokerNode {
             }
             guard left > 1 else {
                 world.journal.warning(
-                    "stops without having handed everything over", ["partitions": led, "reason": problem ?? "no other replica"])
+                    "stops without having handed everything over",
+                    ["partitions": led, "reason": problem ?? "no other replica"])
                 return then()
             }
-            world.after(config[BrokerKeys.controlledShutdownBackoff]) { [weak self] in self?.ask(left: left - 1, then: then) }
+            world.after(config[BrokerKeys.controlledShutdownBackoff]) { [weak self] in
+                self?.ask(left: left - 1, then: then)
+            }
         }
         if controller?.isController == true {
             controller?.controlledShutdown(request) { response in
-                answered(response.errorCode == .none ? nil : "\(response.errorCode)", response.remainingPartitions.count)
+                answered(
+                    response.errorCode == .none ? nil : "\(response.errorCode)", response.remainingPartitions.count)
             }
             return
         }
@@ -52,12 +57,14 @@ extension BrokerNode {
         else { return answered("no controller is known", 0) }
         var options = LinkOptions(clientID: "broker-\(id)")
         options.connectTimeout = .seconds(2)
-        let link = BrokerLink(world: world, to: BrokerAddress(host: address.host, port: Int(address.port)), options: options)
+        let link = BrokerLink(
+            world: world, to: BrokerAddress(host: address.host, port: Int(address.port)), options: options)
         link.send(request) { [self] result in
             world.timers.soon { link.close() }
             switch result {
             case .success(let response):
-                answered(response.errorCode == .none ? nil : "\(response.errorCode)", response.remainingPartitions.count)
+                answered(
+                    response.errorCode == .none ? nil : "\(response.errorCode)", response.remainingPartitions.count)
             case .failure(let error): answered("\(error)", 0)
             }
         }

@@ -2,7 +2,8 @@ import ClusterModel
 import CommitLog
 import Platform
 
-/// What a broker does now and then without being asked: checkpoints, flushes, the look at lagging replicas, the removal of
+/// What a broker does now and then without being asked: checkpoints, flushes, the look at lagging replicas, the
+/// removal of
 /// deleted files.
 package final class Housekeeping {
     private let world: any World

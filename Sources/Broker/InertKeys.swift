@@ -1,7 +1,9 @@
 import Configuration
 
-/// Kafka's broker keys that this broker understands and has no use for (yet, or ever): a file that works there works here, and
-/// DescribeConfigs shows them. One line a key: name, type, default (`-` empty, `null` unset), allowed, importance, who may change it.
+/// Kafka's broker keys that this broker understands and has no use for (yet, or ever): a file that works there works
+/// here, and
+/// DescribeConfigs shows them. One line a key: name, type, default (`-` empty, `null` unset), allowed, importance, who
+/// may change it.
 enum InertKeys {
     static let all: [any AnyConfigKey] = table.split(separator: "\n").compactMap(key)
 
@@ -17,7 +19,8 @@ enum InertKeys {
         func optional<V>(_ key: ConfigKey<V>) -> any AnyConfigKey { value == nil ? key.unsetByDefault : key }
         switch words[1] {
         case "boolean":
-            return optional(ConfigKey<Bool>(name, default: value == "true", importance: importance, changes: changes, summary))
+            return optional(
+                ConfigKey<Bool>(name, default: value == "true", importance: importance, changes: changes, summary))
         case "int", "long", "short":
             let type: ConfigType = words[1] == "int" ? .int : words[1] == "long" ? .long : .short
             let ends = allowed.components(separatedBy: "...")
@@ -34,18 +37,22 @@ enum InertKeys {
         case "double":
             return optional(
                 ConfigKey<Double>(
-                    name, default: value.flatMap { Double($0) } ?? 0, importance: importance, changes: changes, summary))
+                    name, default: value.flatMap { Double($0) } ?? 0, importance: importance, changes: changes, summary)
+            )
         case "list":
             let choices = allowed == "-" ? [] : allowed.split(separator: "|").map(String.init)
             return optional(
                 ConfigKey<[String]>(
-                    name, default: configList(value ?? ""), oneOf: choices, importance: importance, changes: changes, summary))
+                    name, default: configList(value ?? ""), oneOf: choices, importance: importance, changes: changes,
+                    summary))
         default:
             let type: ConfigType = words[1] == "class" ? .class : words[1] == "password" ? .password : .string
-            let choices = allowed == "-" || allowed.contains("...") ? [] : allowed.split(separator: "|").map(String.init)
+            let choices =
+                allowed == "-" || allowed.contains("...") ? [] : allowed.split(separator: "|").map(String.init)
             return optional(
                 ConfigKey<String>(
-                    name, type: type, default: value ?? "", oneOf: choices, importance: importance, changes: changes, summary))
+                    name, type: type, default: value ?? "", oneOf: choices, importance: importance, changes: changes,
+                    summary))
         }
     }
 

@@ -3,7 +3,8 @@ import ClusterModel
 
 /// What the controller last told this broker about the cluster: who is there, which topics exist, who leads what.
 ///
-/// Every broker answers Metadata from this and nothing else, so it may be a moment behind the tree, never inconsistent with
+/// Every broker answers Metadata from this and nothing else, so it may be a moment behind the tree, never inconsistent
+/// with
 /// itself: one UpdateMetadata is applied as a whole.
 package final class MetadataCache {
     package struct Address: Equatable, Sendable {
@@ -102,7 +103,9 @@ package final class MetadataCache {
     package func topic(_ name: String) -> Topic? { topics[name] }
     package func topic(id: UUID128) -> Topic? { names[id].flatMap { topics[$0] } }
     package func name(ofTopic id: UUID128) -> String? { names[id] }
-    package func partition(_ partition: TopicPartition) -> Partition? { topics[partition.topic]?.partition(partition.partition) }
+    package func partition(_ partition: TopicPartition) -> Partition? {
+        topics[partition.topic]?.partition(partition.partition)
+    }
     package func broker(_ id: BrokerID) -> Broker? { brokers.first { $0.id == id } }
     package func isAlive(_ id: BrokerID) -> Bool { brokers.contains { $0.id == id } }
     package var topicCount: Int { topics.count }
@@ -116,7 +119,8 @@ package final class MetadataCache {
     /// One UpdateMetadata: the list of live brokers replaces the old one, the partitions named are set, those led by
     /// ``BrokerID/duringDelete`` are forgotten.
     package func apply(
-        controller: BrokerID, brokers live: [Broker], topics changes: [(name: String, id: UUID128, partitions: [Partition])]
+        controller: BrokerID, brokers live: [Broker],
+        topics changes: [(name: String, id: UUID128, partitions: [Partition])]
     ) {
         self.controller = controller
         brokers = live.sorted { $0.id < $1.id }

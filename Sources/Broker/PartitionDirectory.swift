@@ -4,7 +4,8 @@ import CommitLog
 import Platform
 import Replication
 
-/// Every partition this broker hosts, by name; the log directories they lie in; and what the controller orders about them.
+/// Every partition this broker hosts, by name; the log directories they lie in; and what the controller orders about
+/// them.
 package final class PartitionDirectory {
     /// What LeaderAndIsr says of one partition, freed of the wire.
     package struct Order: Equatable {
@@ -136,7 +137,8 @@ package final class PartitionDirectory {
                     settings: settings(order.partition.topic).log)
                 host = add(log, in: directory, highWatermark: 0)
             } catch {
-                world.journal.error("could not make a log", ["partition": order.partition, "reason": error.description])
+                world.journal.error(
+                    "could not make a log", ["partition": order.partition, "reason": error.description])
                 throw .storage
             }
         }
@@ -155,7 +157,8 @@ package final class PartitionDirectory {
                 ])
         } else {
             host.becomeFollower(
-                of: order.leader, epoch: order.leaderEpoch, partitionEpoch: order.partitionEpoch, replicas: order.replicas)
+                of: order.leader, epoch: order.leaderEpoch, partitionEpoch: order.partitionEpoch,
+                replicas: order.replicas)
             world.journal.info(
                 "became follower",
                 [
@@ -179,7 +182,9 @@ package final class PartitionDirectory {
         remove(host)
         let journal = world.journal
         host.directory.deleteLog(partition) { problem in
-            if let problem { journal.error("could not delete a log", ["partition": partition, "reason": problem.description]) }
+            if let problem {
+                journal.error("could not delete a log", ["partition": partition, "reason": problem.description])
+            }
         }
         journal.info("left", ["partition": partition])
         return 0

@@ -35,7 +35,8 @@ extension PartitionHost {
     }
 
     /// ListOffsets 1 and later.
-    /// - Parameter timestamp: a time, or -1 latest, -2 and -4 earliest, -3 the record with the largest timestamp, -5 the end of
+    /// - Parameter timestamp: a time, or -1 latest, -2 and -4 earliest, -3 the record with the largest timestamp, -5
+    ///   the end of
     ///   the remote log, of which there is none.
     /// - Returns: nil when no record is that young.
     package func offset(at timestamp: Int64, _ sight: Sight) throws(PartitionError) -> FoundOffset? {
@@ -65,7 +66,9 @@ extension PartitionHost {
     }
 
     /// ListOffsets 0: where segments begin, the newest first. Only the ends are told here, which is all its users need.
-    package func oldOffsets(before timestamp: Int64, atMost count: Int, _ sight: Sight) throws(PartitionError) -> [Offset] {
+    package func oldOffsets(before timestamp: Int64, atMost count: Int, _ sight: Sight) throws(PartitionError)
+        -> [Offset]
+    {
         guard count > 0 else { return [] }
         let (start, end) = (log.logStartOffset, end(sight))
         switch timestamp {

@@ -5,7 +5,8 @@ import Platform
 import Records
 import Replication
 
-/// One replica on this broker: marries a log to a leader's or follower's mind. It reaches nothing global: what it needs from
+/// One replica on this broker: marries a log to a leader's or follower's mind. It reaches nothing global: what it
+/// needs from
 /// its surroundings it was given, so that partitions can be spread over several loops one day.
 package final class PartitionHost {
     package enum Role: Equatable, Sendable {
@@ -177,10 +178,12 @@ package final class PartitionHost {
     // MARK: Appending
 
     /// What a producer sent: checks it, gives it offsets and writes it. The batch's bytes are changed in place.
-    /// - Parameter then: once the bytes are written (which says nothing about other replicas: see ``verdict(_:upTo:)``).
+    /// - Parameter then: once the bytes are written (which says nothing about other replicas: see
+    ///   ``verdict(_:upTo:)``).
     ///   The timestamp is what the reply tells: -1 unless the topic stamps records itself.
     package func append(
-        _ bytes: UnsafeMutableRawBufferPointer, acks: AcksRequirement, isOldFormat: Bool = false, allowsZstd: Bool = true,
+        _ bytes: UnsafeMutableRawBufferPointer, acks: AcksRequirement, isOldFormat: Bool = false,
+        allowsZstd: Bool = true,
         then: @escaping (Result<(range: AppendedRange, timestamp: Int64), PartitionError>) -> Void
     ) {
         guard role == .leader else { return then(.failure(.notLeaderOrFollower)) }
@@ -197,7 +200,8 @@ package final class PartitionHost {
             }
             if !isOldFormat {
                 let batch = try BatchValidator.checkProduced(UnsafeRawBufferPointer(bytes), rules)
-                // Nobody could ever end its transaction, and readers of committed records would wait behind it for ever.
+                // Nobody could ever end its transaction, and readers of committed records would wait behind it for
+                // ever.
                 if batch.isTransactional { return then(.failure(.noTransactions)) }
             }
         } catch {
@@ -230,7 +234,9 @@ package final class PartitionHost {
     }
 
     /// How an `acks=all` append stands; never `waiting` for a partition that is no longer led under the append's epoch.
-    package func verdict(_ acks: AcksRequirement, upTo end: Offset, epoch: LeaderEpoch) -> Result<AcksVerdict, PartitionError> {
+    package func verdict(_ acks: AcksRequirement, upTo end: Offset, epoch: LeaderEpoch) -> Result<
+        AcksVerdict, PartitionError
+    > {
         guard role == .leader, leaderEpoch == epoch else { return .failure(.notLeaderOrFollower) }
         if let reason = log.offlineReason { return .failure(.storage(reason)) }
         return .success(leader.verdict(for: acks, upTo: end))
@@ -282,7 +288,8 @@ package final class PartitionHost {
                 throw .outOfRange(asked: offset, start: log.logStartOffset, end: log.logEndOffset)
             }
             if offset < bound {
-                region = try log.read(from: offset, maxBytes: maxBytes, below: bound, atLeastOneBatch: atLeastOneBatch).region
+                region = try log.read(from: offset, maxBytes: maxBytes, below: bound, atLeastOneBatch: atLeastOneBatch)
+                    .region
             }
         } catch {
             throw .read(error)
@@ -296,7 +303,8 @@ package final class PartitionHost {
             performCollected()
         }
         return Reading(
-            region: region, highWatermark: highWatermark, lastStable: lastStable, logStart: log.logStartOffset, divergence: nil)
+            region: region, highWatermark: highWatermark, lastStable: lastStable, logStart: log.logStartOffset,
+            divergence: nil)
     }
 
     /// How many bytes a reader at `offset` would get now; for those who wait.

@@ -109,15 +109,21 @@ package enum TopicKeys {
         fileprivate init(_ key: any AnyConfigKey, _ synonym: String) { self.init(key, (synonym, 1)) }
     }
 
-    static let segmentBytes = ConfigKey<Int>("segment.bytes", default: 1 << 30, allowed: 14..., "How large a segment file may grow.")
+    static let segmentBytes = ConfigKey<Int>(
+        "segment.bytes", default: 1 << 30, allowed: 14..., "How large a segment file may grow.")
     static let segmentMs = ConfigKey<Int>(
         "segment.ms", type: .long, default: 604_800_000, allowed: 1..., "When a segment is closed for its age.")
-    static let segmentJitter = ConfigKey<Int>("segment.jitter.ms", type: .long, default: 0, allowed: 0..., "How far rolls are spread.")
-    static let indexInterval = ConfigKey<Int>("index.interval.bytes", default: 4096, allowed: 0..., "Bytes between two index entries.")
-    static let indexBytes = ConfigKey<Int>("segment.index.bytes", default: 10_485_760, allowed: 4..., "How large an index may grow.")
+    static let segmentJitter = ConfigKey<Int>(
+        "segment.jitter.ms", type: .long, default: 0, allowed: 0..., "How far rolls are spread.")
+    static let indexInterval = ConfigKey<Int>(
+        "index.interval.bytes", default: 4096, allowed: 0..., "Bytes between two index entries.")
+    static let indexBytes = ConfigKey<Int>(
+        "segment.index.bytes", default: 10_485_760, allowed: 4..., "How large an index may grow.")
     static let flushMessages = ConfigKey<Int>(
-        "flush.messages", type: .long, default: .max, allowed: 1..., "After how many records a log is synced before the reply.")
-    static let flushMs = ConfigKey<Int>("flush.ms", type: .long, default: .max, allowed: 0..., "How long a record may stay unsynced.")
+        "flush.messages", type: .long, default: .max, allowed: 1...,
+        "After how many records a log is synced before the reply.")
+    static let flushMs = ConfigKey<Int>(
+        "flush.ms", type: .long, default: .max, allowed: 0..., "How long a record may stay unsynced.")
     static let cleanupPolicy = ConfigKey<[String]>(
         "cleanup.policy", default: ["delete"], oneOf: ["compact", "delete"],
         "Whether old records are deleted, or all but the newest of each key.")
@@ -125,10 +131,13 @@ package enum TopicKeys {
         "retention.ms", type: .long, default: 604_800_000, allowed: (-1)..., "How long records are kept; -1: for ever.")
     static let retentionBytes = ConfigKey<Int>(
         "retention.bytes", type: .long, default: -1, "How many bytes a partition keeps; -1: no limit.")
-    static let minInSync = ConfigKey<Int>("min.insync.replicas", default: 1, allowed: 1..., "How many in-sync replicas acks=all needs.")
-    static let maxMessageBytes = ConfigKey<Int>("max.message.bytes", default: 1_048_588, allowed: 0..., "The largest record batch accepted.")
+    static let minInSync = ConfigKey<Int>(
+        "min.insync.replicas", default: 1, allowed: 1..., "How many in-sync replicas acks=all needs.")
+    static let maxMessageBytes = ConfigKey<Int>(
+        "max.message.bytes", default: 1_048_588, allowed: 0..., "The largest record batch accepted.")
     static let timestampType = ConfigKey<String>(
-        "message.timestamp.type", default: "CreateTime", oneOf: ["CreateTime", "LogAppendTime"], "Whose clock stamps the records.")
+        "message.timestamp.type", default: "CreateTime", oneOf: ["CreateTime", "LogAppendTime"],
+        "Whose clock stamps the records.")
     static let timestampBefore = ConfigKey<Int>(
         "message.timestamp.before.max.ms", type: .long, default: .max, allowed: 0...,
         "How far before the broker's clock a timestamp may lie.")
@@ -140,7 +149,8 @@ package enum TopicKeys {
     static let fileDeleteDelay = ConfigKey<Int>(
         "file.delete.delay.ms", type: .long, default: 60_000, allowed: 0..., "How long deleted files stay on disk.")
     static let uncleanElection = ConfigKey<Bool>(
-        "unclean.leader.election.enable", default: false, "Whether a replica outside the in-sync set may lead when no other is left.")
+        "unclean.leader.election.enable", default: false,
+        "Whether a replica outside the in-sync set may lead when no other is left.")
     static let compression = ConfigKey<String>(
         "compression.type", default: "producer", oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
         "producer keeps what the producer chose.")
@@ -159,14 +169,17 @@ package enum TopicKeys {
     package static let all: [TopicKey] = [
         TopicKey(cleanupPolicy, "log.cleanup.policy"),
         TopicKey(
-            ConfigKey<Int>("compression.gzip.level", default: -1, allowed: -1...9, "Understood; it changes nothing here."),
+            ConfigKey<Int>(
+                "compression.gzip.level", default: -1, allowed: -1...9, "Understood; it changes nothing here."),
             "compression.gzip.level"),
         TopicKey(
-            ConfigKey<Int>("compression.lz4.level", default: 9, allowed: 1...17, "Understood; it changes nothing here."),
+            ConfigKey<Int>(
+                "compression.lz4.level", default: 9, allowed: 1...17, "Understood; it changes nothing here."),
             "compression.lz4.level"),
         TopicKey(compression, "compression.type"),
         TopicKey(
-            ConfigKey<Int>("compression.zstd.level", default: 3, allowed: -131_072...22, "Understood; it changes nothing here."),
+            ConfigKey<Int>(
+                "compression.zstd.level", default: 3, allowed: -131_072...22, "Understood; it changes nothing here."),
             "compression.zstd.level"),
         TopicKey(long("delete.retention.ms", 86_400_000, 0...), "log.cleaner.delete.retention.ms"),
         TopicKey(fileDeleteDelay, "log.segment.delete.delay.ms"),
@@ -181,14 +194,16 @@ package enum TopicKeys {
         TopicKey(maxMessageBytes, "message.max.bytes"),
         TopicKey(flag("message.downconversion.enable", true), "log.message.downconversion.enable"),
         TopicKey(
-            ConfigKey<String>("message.format.version", default: "3.0-IV1", "Understood; records are always of format 2."),
+            ConfigKey<String>(
+                "message.format.version", default: "3.0-IV1", "Understood; records are always of format 2."),
             "log.message.format.version"),
         TopicKey(timestampAfter, "log.message.timestamp.after.max.ms"),
         TopicKey(timestampBefore, "log.message.timestamp.before.max.ms"),
         TopicKey(timestampDifference, "log.message.timestamp.difference.max.ms"),
         TopicKey(timestampType, "log.message.timestamp.type"),
         TopicKey(
-            ConfigKey<Double>("min.cleanable.dirty.ratio", default: 0.5, allowed: 0.0...1.0, "Understood; it changes nothing here."),
+            ConfigKey<Double>(
+                "min.cleanable.dirty.ratio", default: 0.5, allowed: 0.0...1.0, "Understood; it changes nothing here."),
             "log.cleaner.min.cleanable.ratio"),
         TopicKey(long("min.compaction.lag.ms", 0, 0...), "log.cleaner.min.compaction.lag.ms"),
         TopicKey(minInSync, "min.insync.replicas"),
@@ -210,11 +225,14 @@ package enum TopicKeys {
     /// - Returns: nil when it can, else the message that goes with INVALID_CONFIG.
     package static func problem(_ settings: [(name: String, value: String?)]) -> String? {
         for (name, value) in settings {
-            guard let entry = all.first(where: { $0.key.name == name }) else { return "Unknown topic config name: \(name)" }
+            guard let entry = all.first(where: { $0.key.name == name }) else {
+                return "Unknown topic config name: \(name)"
+            }
             guard let value else { return "Null value not supported for topic configs: \(name)" }
             do throws(ConfigError) { try entry.key.check(value) } catch { return error.description }
             if name == compression.name, trimmed(value) != "producer" {
-                return "Invalid value \(value) for configuration compression.type: packing on the broker is not supported yet; "
+                return
+                    "Invalid value \(value) for configuration compression.type: packing on the broker is not supported yet; "
                     + "use producer and let producers choose"
             }
         }

@@ -87,7 +87,9 @@ package final class TopicSettings {
             newest = max(newest, numbered.last?.number ?? -1)
             for (name, _) in fresh { read("\(Znodes.configChanges)/\(name)", life) }
             // Those that everybody has had time to read go; whoever looks takes them away.
-            for (name, _) in numbered.prefix(16) where fresh.count > 0 { removeIfOld("\(Znodes.configChanges)/\(name)") }
+            for (name, _) in numbered.prefix(16) where fresh.count > 0 {
+                removeIfOld("\(Znodes.configChanges)/\(name)")
+            }
             then()
         }
     }
@@ -110,7 +112,9 @@ package final class TopicSettings {
 
     private func removeIfOld(_ path: String) {
         tree.stat(path) { [self] result in
-            guard case .success(let stat?) = result, world.clock.wallMs - stat.ctime > TopicSettings.keptFor else { return }
+            guard case .success(let stat?) = result, world.clock.wallMs - stat.ctime > TopicSettings.keptFor else {
+                return
+            }
             tree.multi([.delete(path)]) { _ in }
         }
     }

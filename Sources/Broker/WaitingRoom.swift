@@ -1,9 +1,11 @@
 import Platform
 
-/// Where replies wait: `acks=all` produces and long fetches. A reply that has not been given waits for a condition on some
+/// Where replies wait: `acks=all` produces and long fetches. A reply that has not been given waits for a condition on
+/// some
 /// places or for its deadline, and this is the one spot to ask why.
 ///
-/// `wake` only marks a place; its visitors are asked once at the end of the turn, however often it was woken in it: a burst of
+/// `wake` only marks a place; its visitors are asked once at the end of the turn, however often it was woken in it: a
+/// burst of
 /// small produces becomes one fetch reply.
 package final class WaitingRoom {
     /// A partition, as far as waiting is concerned.
@@ -28,7 +30,8 @@ package final class WaitingRoom {
         package let since: Instant
 
         fileprivate init(
-            places: [Place], reason: String, since: Instant, isOver: @escaping () -> Bool, then: @escaping (Ending) -> Void
+            places: [Place], reason: String, since: Instant, isOver: @escaping () -> Bool,
+            then: @escaping (Ending) -> Void
         ) {
             self.places = places
             self.reason = reason
@@ -67,7 +70,8 @@ package final class WaitingRoom {
         free.append(place.index)
     }
 
-    /// - Parameter isOver: whether the reply can be given now; asked after one of the places was woken. It changes nothing.
+    /// - Parameter isOver: whether the reply can be given now; asked after one of the places was woken. It changes
+    ///   nothing.
     /// - Parameter then: called once unless the visitor leaves, never from within this call.
     @discardableResult
     package func park(

@@ -5,7 +5,8 @@ import Configuration
 import CoordinationClient
 import Platform
 
-/// The broker as a program of its own: `letterbox broker FILE`. Ports first, then directories, then the coordinator: a start that
+/// The broker as a program of its own: `letterbox broker FILE`. Ports first, then directories, then the coordinator: a
+/// start that
 /// cannot work fails before it has changed anything.
 package final class BrokerProcess: ServerProgram {
     /// Switches of the command line, without their dashes.
@@ -32,7 +33,8 @@ package final class BrokerProcess: ServerProgram {
         let unknown = config.notUnderstood
         if !unknown.isEmpty {
             let words = unknown.map { entry in entry.name + (entry.nearest.map { " (did you mean \($0)?)" } ?? "") }
-            let text = "\(unknown.count) setting\(unknown.count == 1 ? "" : "s") not understood: \(words.joined(separator: ", "))"
+            let text =
+                "\(unknown.count) setting\(unknown.count == 1 ? "" : "s") not understood: \(words.joined(separator: ", "))"
             guard !switches.contains("strict-config") else { throw ServerFailure(text) }
             world.journal.warning(text)
         }
@@ -40,7 +42,9 @@ package final class BrokerProcess: ServerProgram {
             $0.hasPrefix("offsets.topic.") || $0.hasPrefix("transaction.state.log.")
         }
         if !inert.isEmpty {
-            world.journal.info("settings of internal topics change nothing here: there are none", ["keys": inert.joined(separator: ",")])
+            world.journal.info(
+                "settings of internal topics change nothing here: there are none",
+                ["keys": inert.joined(separator: ",")])
         }
     }
 
@@ -107,7 +111,8 @@ package final class BrokerProcess: ServerProgram {
         for ((listener, door), endpoint) in zip(zip(config.listeners, doors), told) {
             rows.append(
                 (
-                    listener.binds.listener, "\(listener.binds.host.isEmpty ? "every address" : listener.binds.host):\(door.port)",
+                    listener.binds.listener,
+                    "\(listener.binds.host.isEmpty ? "every address" : listener.binds.host):\(door.port)",
                     "\(endpoint.host):\(endpoint.port)"
                 ))
         }
@@ -130,7 +135,8 @@ package final class BrokerProcess: ServerProgram {
         start.begin()
     }
 
-    /// From here on the controller can reach this broker; it is started once the controller has told it about the cluster.
+    /// From here on the controller can reach this broker; it is started once the controller has told it about the
+    /// cluster.
     private func registered(_ id: BrokerID) {
         guard let router else { return }
         router.isServing = true

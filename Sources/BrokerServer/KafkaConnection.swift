@@ -4,7 +4,8 @@ import ClusterModel
 import KafkaProtocol
 import Platform
 
-/// One client's stream: frames in, replies out, strictly in order. A request is answered before the next one is looked at;
+/// One client's stream: frames in, replies out, strictly in order. A request is answered before the next one is looked
+/// at;
 /// while a reply waits (for other replicas, for records, for a group) nothing more is read, as Kafka does it.
 final class KafkaConnection: ConnectionHandler {
     let listener: String
@@ -57,7 +58,9 @@ final class KafkaConnection: ConnectionHandler {
                 break
             }
             let size = Int(Int32(bigEndian: (base + consumed).loadUnaligned(as: Int32.self)))
-            if serial == 0, greetsOtherwise(UnsafeRawBufferPointer(start: base + consumed, count: left)) { return bytes.count }
+            if serial == 0, greetsOtherwise(UnsafeRawBufferPointer(start: base + consumed, count: left)) {
+                return bytes.count
+            }
             guard size >= 8, size <= router.requestMaxBytes else {
                 end("a request of \(size) bytes (socket.request.max.bytes is \(router.requestMaxBytes))")
                 return bytes.count
@@ -176,7 +179,9 @@ final class KafkaConnection: ConnectionHandler {
 }
 
 extension UnsafeRawBufferPointer {
-    fileprivate func word(at offset: Int) -> Int16 { Int16(bigEndian: loadUnaligned(fromByteOffset: offset, as: Int16.self)) }
+    fileprivate func word(at offset: Int) -> Int16 {
+        Int16(bigEndian: loadUnaligned(fromByteOffset: offset, as: Int16.self))
+    }
 }
 
 /// What other protocols' clients say first, and what is said back.

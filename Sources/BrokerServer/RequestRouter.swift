@@ -5,7 +5,8 @@ import KafkaProtocol
 import Platform
 
 /// Brings each request to its handler. A handler is an extension of this type in `Handlers/NN_Name.swift`:
-/// `func name(_ request: XRequest, _ context: RequestContext, then: @escaping (XResponse) -> Void)`, which calls `then` once.
+/// `func name(_ request: XRequest, _ context: RequestContext, then: @escaping (XResponse) -> Void)`, which calls
+/// `then` once.
 package final class RequestRouter {
     package let node: BrokerNode
     /// False until everything a request may reach is assembled; connections wait.
@@ -21,7 +22,8 @@ package final class RequestRouter {
     }
 
     /// What ApiVersions announces: exactly what `dispatch` serves.
-    package static let spoken: [(key: ApiKey, versions: ClosedRange<Int16>)] = ApiKey.allCases.sorted().compactMap { key in
+    package static let spoken: [(key: ApiKey, versions: ClosedRange<Int16>)] = ApiKey.allCases.sorted().compactMap {
+        key in
         guard let versions = versions(of: key) else { return nil }
         return (key, versions)
     }
@@ -31,8 +33,10 @@ package final class RequestRouter {
         switch key {
         // Older consumers than Kafka 0.11 would need records in an older format.
         case .fetch: 4...17
-        case .produce, .listOffsets, .metadata, .leaderAndIsr, .stopReplica, .updateMetadata, .offsetCommit, .offsetFetch,
-            .findCoordinator, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups, .apiVersions,
+        case .produce, .listOffsets, .metadata, .leaderAndIsr, .stopReplica, .updateMetadata, .offsetCommit,
+            .offsetFetch,
+            .findCoordinator, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups,
+            .apiVersions,
             .deleteRecords, .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster,
             .controlledShutdown, .createTopics, .deleteTopics, .initProducerID, .createPartitions, .alterPartition,
             .allocateProducerIDs:
@@ -114,7 +118,8 @@ package final class RequestRouter {
         handler(request, context) { response in call.answer(response) }
     }
 
-    /// A body. What follows its last field is passed over, as Kafka does it: librdkafka 2 asks for the metadata of all topics with
+    /// A body. What follows its last field is passed over, as Kafka does it: librdkafka 2 asks for the metadata of all
+    /// topics with
     /// three zeros too many.
     private func read<R: RequestMessage>(
         _: R.Type, _ body: UnsafeRawBufferPointer, _ context: RequestContext
@@ -150,7 +155,8 @@ package final class RequestRouter {
         let bytes = writer.bytes.bytes
         var sent = 0
         if !writer.splices.isEmpty {
-            precondition(writer.splices.count == regions.count, "\(writer.splices.count) splices for \(regions.count) regions")
+            precondition(
+                writer.splices.count == regions.count, "\(writer.splices.count) splices for \(regions.count) regions")
             for (splice, region) in zip(writer.splices, regions) {
                 precondition(splice.length == region.length, "a splice of \(splice.length) for \(region.length) bytes")
                 stream.send(UnsafeRawBufferPointer(rebasing: bytes[sent..<splice.position]))

@@ -163,7 +163,8 @@ struct ProduceAndFetchTests {
         #expect(try fetch(from: 0)?.highWatermark == 1)
     }
 
-    @Test("deleted records cannot be read any more; more than there are cannot be deleted") func deleteRecords() throws {
+    @Test("deleted records cannot be read any more; more than there are cannot be deleted") func deleteRecords() throws
+    {
         _ = try produce(Stage.batch(["a", "b", "c"]))
         func delete(below offset: Int64) throws -> DeleteRecordsResponse.DeleteRecordsPartitionResult? {
             var request = DeleteRecordsRequest()

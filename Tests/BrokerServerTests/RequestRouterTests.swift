@@ -22,7 +22,8 @@ struct RequestRouterTests {
     func everyVersion() throws {
         let stage = served()
         let client = stage.client()
-        for (key, versions) in RequestRouter.spoken where key != .leaderAndIsr && key != .stopReplica && key != .updateMetadata {
+        for (key, versions) in RequestRouter.spoken
+        where key != .leaderAndIsr && key != .stopReplica && key != .updateMetadata {
             for version in versions {
                 try answerIsReadable(key.request, version, client, "\(key.name) \(version)")
             }

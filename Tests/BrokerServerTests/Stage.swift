@@ -27,7 +27,8 @@ final class Stage {
 
     static func settings(_ id: Int, _ more: KeyValuePairs<String, String> = [:]) -> Properties {
         var properties = Properties([
-            "broker.id": "\(id)", "listeners": "PLAINTEXT://:9092", "advertised.listeners": "PLAINTEXT://broker-\(id):9092",
+            "broker.id": "\(id)", "listeners": "PLAINTEXT://:9092",
+            "advertised.listeners": "PLAINTEXT://broker-\(id):9092",
             "log.dirs": "/logs", "zookeeper.connect": "coordinator:2181", "zookeeper.session.timeout.ms": "6000",
             "group.initial.rebalance.delay.ms": "0",
         ])
@@ -57,7 +58,8 @@ final class Stage {
         simulation.run(within: .seconds(60)) {
             ids.allSatisfy { id in
                 failures[id] != nil
-                    || (brokers[id]?.node.map { node in ids.allSatisfy { node.metadata.isAlive(BrokerID(Int32($0))) } } ?? false)
+                    || (brokers[id]?.node.map { node in ids.allSatisfy { node.metadata.isAlive(BrokerID(Int32($0))) } }
+                        ?? false)
             }
         }
     }
@@ -100,7 +102,8 @@ final class RawClient: ConnectionHandler {
         guard cutsFrames else { return bytes.count }
         var consumed = 0
         while bytes.count - consumed >= 4 {
-            let size = Int(Int32(bigEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: consumed, as: Int32.self)))
+            let size = Int(
+                Int32(bigEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: consumed, as: Int32.self)))
             guard bytes.count - consumed - 4 >= size else { break }
             frames.append([UInt8](UnsafeRawBufferPointer(rebasing: bytes[(consumed + 4)..<(consumed + 4 + size)])))
             consumed += 4 + size

@@ -13,7 +13,7 @@ struct FetchSessionsTests {
     private var drawn: UInt64 = 100
 
     private func sessions(slots: Int = 10) -> FetchSessions {
-        let world = simulation.node("a").world!
+        let world: SimulatedWorld = simulation.node("a").world
         return FetchSessions(slots: slots, clock: world.clock, random: { world.random() })
     }
 
@@ -58,7 +58,8 @@ struct FetchSessionsTests {
 
     /// A session over a-0 and b-0, both at high watermark 5.
     private func begun(_ sessions: FetchSessions) throws -> Int32 {
-        guard case .full(let wanted, begins: true) = plan(sessions, request(epoch: 0, [("a", 0, 0), ("b", 0, 0)])) else {
+        guard case .full(let wanted, begins: true) = plan(sessions, request(epoch: 0, [("a", 0, 0), ("b", 0, 0)]))
+        else {
             throw Unexpected()
         }
         let id = sessions.begin(wanted, told: [data(5), data(5)], isFollower: false, usesTopicIDs: false)
@@ -114,8 +115,9 @@ struct FetchSessionsTests {
         let session = try incremental(
             plan(sessions, request(id: id, epoch: 1, [("a", 0, 7), ("c", 3, 1)], forget: [("b", 0)])))
         #expect(session.partitions.map { "\($0.topic ?? "")-\($0.partition)@\($0.offset)" } == ["a-0@7", "c-3@1"])
-        guard case .full(let wanted, begins: false) = plan(
-            sessions, request(id: id, epoch: 2, forget: [("a", 0), ("c", 3)]))
+        guard
+            case .full(let wanted, begins: false) = plan(
+                sessions, request(id: id, epoch: 2, forget: [("a", 0), ("c", 3)]))
         else { throw Unexpected() }
         #expect(wanted.isEmpty)
         #expect(sessions.count == 0)
@@ -150,7 +152,9 @@ struct FetchSessionsTests {
         #expect(sessions.count == 1)
     }
 
-    @Test("a follower takes the slot of a consumer that has had two minutes, though it is in use") func privilege() throws {
+    @Test("a follower takes the slot of a consumer that has had two minutes, though it is in use") func privilege()
+        throws
+    {
         let sessions = sessions(slots: 1)
         let id = try begun(sessions)
         simulation.run(for: .seconds(100))

@@ -32,7 +32,8 @@ struct MetadataCacheTests {
     }
 
     @Test("a partition led during deletion is forgotten, the topic with its last one") func deletion() {
-        cache.apply(controller: 1, brokers: [], topics: [("t", first, [partition(0, leader: 1), partition(1, leader: 1)])])
+        cache.apply(
+            controller: 1, brokers: [], topics: [("t", first, [partition(0, leader: 1), partition(1, leader: 1)])])
         cache.apply(controller: 1, brokers: [], topics: [("t", first, [partition(0, leader: .duringDelete)])])
         #expect(cache.topic("t")?.partitions.map(\.index) == [1])
         cache.apply(controller: 1, brokers: [], topics: [("t", first, [partition(1, leader: .duringDelete)])])
@@ -41,7 +42,8 @@ struct MetadataCacheTests {
     }
 
     @Test("a topic made again under its name has nothing of the old one") func madeAgain() {
-        cache.apply(controller: 1, brokers: [], topics: [("t", first, [partition(0, leader: 1), partition(1, leader: 1)])])
+        cache.apply(
+            controller: 1, brokers: [], topics: [("t", first, [partition(0, leader: 1), partition(1, leader: 1)])])
         cache.apply(controller: 1, brokers: [], topics: [("t", second, [partition(0, leader: 2)])])
         #expect(cache.topic("t")?.partitions.map(\.leader) == [2])
         #expect(cache.topic(id: first) == nil)
@@ -49,7 +51,8 @@ struct MetadataCacheTests {
     }
 
     @Test("partitions are found whatever gaps there are") func gaps() {
-        cache.apply(controller: 1, brokers: [], topics: [("t", first, [partition(7, leader: 1), partition(2, leader: 2)])])
+        cache.apply(
+            controller: 1, brokers: [], topics: [("t", first, [partition(7, leader: 1), partition(2, leader: 2)])])
         #expect(cache.partition(TopicPartition("t", 7))?.leader == 1)
         #expect(cache.partition(TopicPartition("t", 2))?.leader == 2)
         #expect(cache.partition(TopicPartition("t", 0)) == nil)

@@ -85,7 +85,8 @@ struct TopicConfigTests {
         let two = try config([
             "listeners": "INSIDE://10.0.0.1:9092,OUTSIDE://:19092",
             "advertised.listeners": "INSIDE://10.0.0.1:9092,OUTSIDE://kafka.example.org:443",
-            "listener.security.protocol.map": "INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT", "inter.broker.listener.name": "INSIDE",
+            "listener.security.protocol.map": "INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT",
+            "inter.broker.listener.name": "INSIDE",
         ])
         #expect(two.interBrokerListener == "INSIDE")
         #expect(two.listeners[1].tells.description == "OUTSIDE://kafka.example.org:443")
@@ -102,7 +103,9 @@ struct TopicConfigTests {
     }
 
     @Test("a mistyped name is told, with the one that was meant") func typos() throws {
-        let config = try config(["log.retention.hour": "3", "super.users": "User:a", "listener.name.x.ssl.keystore.type": "JKS"])
+        let config = try config([
+            "log.retention.hour": "3", "super.users": "User:a", "listener.name.x.ssl.keystore.type": "JKS",
+        ])
         #expect(config.notUnderstood.map(\.name) == ["log.retention.hour"])
         #expect(config.notUnderstood.first?.nearest == "log.retention.hours")
     }

@@ -10,7 +10,7 @@ struct WaitingRoomTests {
     private let room: WaitingRoom
 
     init() {
-        let world = simulation.node("a").world!
+        let world: SimulatedWorld = simulation.node("a").world
         room = WaitingRoom(timers: world.timers, clock: world.clock)
     }
 
@@ -69,7 +69,8 @@ struct WaitingRoomTests {
     @Test("forgets who leaves") func leaves() {
         let place = room.makePlace()
         var endings = 0
-        let visitor = room.park(at: [place], until: simulation.now + .seconds(1), reason: "test", isOver: { true }) { _ in
+        let visitor = room.park(at: [place], until: simulation.now + .seconds(1), reason: "test", isOver: { true }) {
+            _ in
             endings += 1
         }
         room.leave(visitor)
@@ -83,7 +84,9 @@ struct WaitingRoomTests {
     @Test("sends everybody away when a place closes, and gives the place to the next") func closes() {
         let place = room.makePlace()
         var endings: [WaitingRoom.Ending] = []
-        room.park(at: [place], until: simulation.now + .seconds(5), reason: "test", isOver: { false }) { endings.append($0) }
+        room.park(at: [place], until: simulation.now + .seconds(5), reason: "test", isOver: { false }) {
+            endings.append($0)
+        }
         room.close(place)
         #expect(endings == [.satisfied])
         #expect(room.makePlace() == place)

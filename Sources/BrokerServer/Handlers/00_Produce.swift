@@ -13,7 +13,8 @@ enum ProduceOutcome {
 }
 
 extension RequestRouter {
-    /// Splits the request by partition; each batch is checked and appended where it lies in the receive buffer. `acks=all`
+    /// Splits the request by partition; each batch is checked and appended where it lies in the receive buffer.
+    /// `acks=all`
     /// waits in the waiting room until every partition's high watermark has passed, or the request's timeout.
     func produce(_ request: ProduceRequest, _ context: RequestContext, then: @escaping (ProduceOutcome) -> Void) {
         guard let acks = AcksRequirement(wire: request.acks) else {
@@ -136,7 +137,9 @@ private final class ProduceJob {
             })
     }
 
-    func appended(_ t: Int, _ p: Int, _ host: PartitionHost, _ epoch: LeaderEpoch, _ range: AppendedRange, _ timestamp: Int64) {
+    func appended(
+        _ t: Int, _ p: Int, _ host: PartitionHost, _ epoch: LeaderEpoch, _ range: AppendedRange, _ timestamp: Int64
+    ) {
         response.responses[t].partitionResponses[p].baseOffset = range.offsets.lowerBound
         response.responses[t].partitionResponses[p].logAppendTimeMs = timestamp
         response.responses[t].partitionResponses[p].logStartOffset = host.log.logStartOffset
@@ -196,7 +199,9 @@ private final class ProduceJob {
 
     private func finish() {
         if acks == .none {
-            if let firstError { return then(.close("a Produce with acks=0 that failed with error \(firstError.rawValue)")) }
+            if let firstError {
+                return then(.close("a Produce with acks=0 that failed with error \(firstError.rawValue)"))
+            }
             return then(.silence)
         }
         then(.reply(response))

@@ -7,7 +7,8 @@ import Platform
 extension RequestRouter {
     typealias FetchAnswer = (FetchResponse, [FileRegion]) -> Void
 
-    /// Records from where they lie: the response's frame is written around file regions, which go out with sendfile. Waits in
+    /// Records from where they lie: the response's frame is written around file regions, which go out with sendfile.
+    /// Waits in
     /// the waiting room until there is enough, or something to tell.
     func fetch(_ request: FetchRequest, _ context: RequestContext, then: @escaping FetchAnswer) {
         let metadata = node.metadata
@@ -197,7 +198,9 @@ private final class FetchJob {
             if let region = regions[index] { sent.append(region) }
             let last = response.responses.count - 1
             // Neighbours of one topic share its entry.
-            if last >= 0, response.responses[last].topicID == wanted.topicID, response.responses[last].topic == wanted.key.name {
+            if last >= 0, response.responses[last].topicID == wanted.topicID,
+                response.responses[last].topic == wanted.key.name
+            {
                 response.responses[last].partitions.append(data[index])
             } else {
                 response.responses.append(

@@ -4,7 +4,8 @@ import ClusterModel
 import KafkaProtocol
 
 extension RequestRouter {
-    /// The cluster as this broker knows it. Missing topics are made when that is wanted and allowed; the answer is then held
+    /// The cluster as this broker knows it. Missing topics are made when that is wanted and allowed; the answer is
+    /// then held
     /// until they have a leader, for half a second at most, so that a client's first try works.
     func metadata(_ request: MetadataRequest, _ context: RequestContext, then: @escaping (MetadataResponse) -> Void) {
         // Just started: the controller is about to tell. A cluster without brokers would send clients away.
@@ -16,13 +17,14 @@ extension RequestRouter {
         }
         if context.version < 12, request.topics?.contains(where: { $0.name == nil || !$0.topicID.isZero }) == true {
             var response = frame(request, context)
-            response.topics = request.topics?.map { topic in
-                .with {
-                    $0.name = topic.name ?? ""
-                    $0.topicID = topic.topicID
-                    $0.errorCode = .invalidRequest
-                }
-            } ?? []
+            response.topics =
+                request.topics?.map { topic in
+                    .with {
+                        $0.name = topic.name ?? ""
+                        $0.topicID = topic.topicID
+                        $0.errorCode = .invalidRequest
+                    }
+                } ?? []
             return then(response)
         }
         guard let topics = request.topics, context.version > 0 || !topics.isEmpty else {
@@ -33,10 +35,13 @@ extension RequestRouter {
             return then(response)
         }
         let missing = topics.compactMap { asked -> String? in
-            guard let name = asked.name, node.metadata.topic(name) == nil, TopicName.problem(name) == nil else { return nil }
+            guard let name = asked.name, node.metadata.topic(name) == nil, TopicName.problem(name) == nil else {
+                return nil
+            }
             return name
         }
-        guard !missing.isEmpty, request.allowAutoTopicCreation || context.version < 4, node.config[BrokerKeys.autoCreate],
+        guard !missing.isEmpty, request.allowAutoTopicCreation || context.version < 4,
+            node.config[BrokerKeys.autoCreate],
             let admin = node.topicAdmin
         else {
             return then(answer(topics, [:], request, context))

@@ -7,7 +7,9 @@ extension RequestRouter {
         _ request: ApiVersionsRequest, _ context: RequestContext, then: @escaping (ApiVersionsResponse) -> Void
     ) {
         var response = ApiVersionsResponse()
-        if context.version >= 3, !isSoftwareName(request.clientSoftwareName) || !isSoftwareName(request.clientSoftwareVersion) {
+        if context.version >= 3,
+            !isSoftwareName(request.clientSoftwareName) || !isSoftwareName(request.clientSoftwareVersion)
+        {
             response.errorCode = .invalidRequest
             return then(response)
         }
@@ -29,7 +31,8 @@ extension RequestRouter {
 private func isSoftwareName(_ text: String) -> Bool {
     func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
             true
         default: false
         }

@@ -8,8 +8,10 @@ extension RequestRouter {
     func describeConfigs(
         _ request: DescribeConfigsRequest, _ context: RequestContext, then: @escaping (DescribeConfigsResponse) -> Void
     ) {
-        let topics = request.resources.filter { $0.resourceType == ResourceType.topic && node.metadata.topic($0.resourceName) != nil }
-            .map(\.resourceName)
+        let topics = request.resources.filter {
+            $0.resourceType == ResourceType.topic && node.metadata.topic($0.resourceName) != nil
+        }
+        .map(\.resourceName)
         let answer: () -> Void = { [self] in
             var response = DescribeConfigsResponse()
             response.results = request.resources.map { describe($0, request, context) }
@@ -25,7 +27,8 @@ extension RequestRouter {
     }
 
     private func describe(
-        _ resource: DescribeConfigsRequest.DescribeConfigsResource, _ request: DescribeConfigsRequest, _ context: RequestContext
+        _ resource: DescribeConfigsRequest.DescribeConfigsResource, _ request: DescribeConfigsRequest,
+        _ context: RequestContext
     ) -> DescribeConfigsResponse.DescribeConfigsResult {
         var result = DescribeConfigsResponse.DescribeConfigsResult()
         result.resourceType = resource.resourceType
@@ -42,7 +45,9 @@ extension RequestRouter {
                 result.errorCode = .unknownTopicOrPartition
             } else {
                 let overrides = node.topicSettings?[resource.resourceName].overrides ?? [:]
-                result.configs = TopicKeys.all.filter { isWanted($0.key.name) }.map { topicEntry($0, overrides, request) }
+                result.configs = TopicKeys.all.filter { isWanted($0.key.name) }.map {
+                    topicEntry($0, overrides, request)
+                }
             }
         case ResourceType.broker where resource.resourceName.isEmpty:
             // The defaults of the cluster: none can be set yet.
@@ -74,7 +79,9 @@ extension RequestRouter {
             result.errorMessage = "Unsupported resource type: \(resource.resourceType)"
         }
         if context.version == 0 {
-            for index in result.configs.indices { result.configs[index].isDefault = result.configs[index].configSource == 5 }
+            for index in result.configs.indices {
+                result.configs[index].isDefault = result.configs[index].configSource == 5
+            }
         }
         return result
     }
@@ -107,7 +114,8 @@ extension RequestRouter {
         var list = synonyms(keys)
         if let first = topic.synonyms.first?.name { list = Array(list.drop { $0.name != first }) }
         if let text = overrides[topic.key.name] { list.insert((topic.key.name, trimmed(text), .topic), at: 0) }
-        let value = overrides[topic.key.name].map { trimmed($0) } ?? node.config.topicDefaults.text(topic.key.name)
+        let value =
+            overrides[topic.key.name].map { trimmed($0) } ?? node.config.topicDefaults.text(topic.key.name)
             ?? topic.key.defaultText
         return entry(topic.key, value: value, list: list, readOnly: false, request)
     }
@@ -117,7 +125,8 @@ extension RequestRouter {
     ) -> DescribeConfigsResponse.DescribeConfigsResourceResult {
         let group = [
             ["log.retention.ms", "log.retention.minutes", "log.retention.hours"], ["log.roll.ms", "log.roll.hours"],
-            ["log.roll.jitter.ms", "log.roll.jitter.hours"], ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
+            ["log.roll.jitter.ms", "log.roll.jitter.hours"],
+            ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
         ].first { $0.first == key.name }
         let keys = (group ?? [key.name]).compactMap { name in BrokerKeys.all.first { $0.name == name } }
         return entry(

@@ -22,7 +22,9 @@ extension RequestRouter {
             return then(response)
         }
         response.controllerID = node.metadata.controller.raw
-        if request.includeClusterAuthorizedOperations { response.clusterAuthorizedOperations = AuthorizedOperations.cluster }
+        if request.includeClusterAuthorizedOperations {
+            response.clusterAuthorizedOperations = AuthorizedOperations.cluster
+        }
         for broker in node.metadata.brokers {
             guard let address = broker.address(listener: context.listener) else { continue }
             response.brokers.append(
