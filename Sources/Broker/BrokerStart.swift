@@ -136,7 +136,7 @@ package final class BrokerStart {
     }
 
     private func watchDeadline() {
-        world.timers.schedule(at: deadline) { [weak self] in
+        world.after(deadline - world.clock.now) { [weak self] in
             guard let self, !self.isStopped, !self.isPrepared, self.client?.isConnected != true else { return }
             self.giveUp()
         }

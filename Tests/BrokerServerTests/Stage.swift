@@ -38,6 +38,8 @@ final class Stage {
 
     func start(_ id: Int, _ more: KeyValuePairs<String, String> = [:], switches: Set<String> = []) {
         let properties = Stage.settings(id, more)
+        failures[id] = nil
+        brokers[id] = nil
         simulation.node("broker-\(id)").boot { [self] world in
             failures[id] = nil
             do throws(ServerFailure) {
