@@ -83,12 +83,7 @@ let package = Package(
             ],
             exclude: ["README.md"],
             swiftSettings: fast,
-            linkerSettings: [
-                .unsafeFlags(
-                    // What FoundationEssentials leans on is not linked by itself when it is linked statically.
-                    ["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims", "-Xlinker", "--gc-sections"],
-                    .when(configuration: .release))
-            ]),
+            linkerSettings: [.unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"], .when(configuration: .release))]),
 
         // Tests, one suite a source file.
         tests("Bytes", []),

@@ -305,10 +305,8 @@ package final class RecordSender {
             var builder = BatchBuilder(codec: settings.codec)
             while let record = try? records.next() {
                 builder.append(record.owned)
-                guard
-                    builder.count == batch.count / 2
-                        || builder.count + halves.reduce(0) { $0 + Int32($1.count) } == batch.count
-                else { continue }
+                let inHalves = halves.reduce(0, { $0 + Int($1.count) })
+                guard builder.count == batch.count / 2 || Int(builder.count) + inHalves == batch.count else { continue }
                 guard let bytes = try? builder.build() else { return }
                 halves.append(
                     Batch(
