@@ -40,6 +40,11 @@ extension BrokerNode {
                     TopicKeys.problem($0.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) })
                 },
                 describe: { [defaults = config.topicDefaults] in BrokerNode.describe($0, defaults) }))
+        let publisher = InSyncPublisher(node: self)
+        inSyncPublisher = publisher
+        partitions.proposeInSync = { [weak publisher] host, set, expecting in
+            publisher?.propose(set, for: host, expecting: expecting)
+        }
         producerIDs = ProducerIDs(tree: tree, broker: id, journal: world.journal)
         groups = GroupDriver(
             world: world, me: id, tree: GroupTreeOnTree(tree, aliveUntil: { client.provenAliveUntil }), facts: metadata,

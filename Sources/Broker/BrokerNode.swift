@@ -23,6 +23,7 @@ package final class BrokerNode {
     package var producerIDs: ProducerIDs?
     package var groups: GroupDriver?
     var housekeeping: Housekeeping?
+    var inSyncPublisher: InSyncPublisher?
     /// The first Metadata has waited for the controller's word, in vain or not.
     package var hasWaited = false
     /// A clean stop has begun.

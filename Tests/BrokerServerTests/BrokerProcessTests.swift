@@ -130,6 +130,47 @@ struct BrokerProcessTests {
         #expect(Set(leaders[0]) == [0, 1, 2])
     }
 
+    @Test("replicas that do not keep up leave the in-sync set, and acks=all goes on without them") func lagging() throws
+    {
+        for id in 0...1 { stage.start(id, ["replica.lag.time.max.ms": "2000"]) }
+        #expect(stage.whenServing(0, 1))
+        let controller = Int(try #require(stage.node(0)?.metadata.controller.raw))
+        var create = CreateTopicsRequest()
+        create.timeoutMs = 10_000
+        create.topics = [
+            .with {
+                $0.name = "t"
+                $0.numPartitions = 2
+                $0.replicationFactor = 2
+            }
+        ]
+        _ = try stage.client(of: controller).ask(create, version: 5)
+        func led(by id: Int) -> PartitionHost? {
+            stage.node(id)?.partitions.hosts(of: "t").first { $0.isLeader }
+        }
+        // Nothing is behind while there is nothing: a record makes the difference.
+        for id in 0...1 {
+            let host = try #require(led(by: id))
+            var request = ProduceRequest()
+            request.acks = 1
+            request.topicData = [
+                .with {
+                    $0.name = "t"
+                    $0.partitionData = [
+                        .with {
+                            $0.index = host.partition.partition
+                            $0.records = .owned(Stage.batch(["a"]))
+                        }
+                    ]
+                }
+            ]
+            _ = try stage.client(of: id).ask(request, version: 7)
+        }
+        // Whether or not followers fetch, the high watermark reaches the record: with them, or without those that left.
+        #expect(
+            stage.simulation.run(within: .seconds(30)) { (0...1).allSatisfy { led(by: $0)?.highWatermark == 1 } })
+    }
+
     @Test("a clean stop ends the session: the others know at once") func stops() {
         for id in 0...1 { stage.start(id) }
         #expect(stage.whenServing(0, 1))
