@@ -5,6 +5,12 @@
 #   DIRECTORY=…      where the data goes (a fresh directory below data/ by default)
 # Compare figures of one run only; CPU seconds are steadier than wall time.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
+case ${1:-} in
+--help | -h)
+    sed -n '2,6s/^# //p' "$ROOT/scripts/benchmark.sh"
+    exit 0
+    ;;
+esac
 need_fresh_binary
 SECONDS_EACH=${SECONDS_EACH:-5}
 PARTS=${*:-machine broker coordinator}

@@ -144,8 +144,9 @@ status)
 kill)
     id=${2:?which one: a broker id, or coordinator}
     if [ "$id" = coordinator ]; then pid=$(pid_of coordinator 0); else pid=$(pid_of broker "$id"); fi
+    [ "$id" = coordinator ] || id="broker $id"
     [ -n "$pid" ] || fail "$id does not run"
-    echo " kill -9 $pid"
+    echo " kill -9 $pid   ($id)"
     kill -9 "$pid"
     ;;
 restart)

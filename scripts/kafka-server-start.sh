@@ -3,20 +3,30 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
 usage() {
-    echo "USAGE: $0 [-daemon] server.properties [--override property=value]*"
+    cat <<TEXT
+USAGE: scripts/kafka-server-start.sh [-daemon] [-name NAME] server.properties [--override property=value]* [--strict-config]
+  scripts/kafka-server-start.sh config/server.properties                                  in front; Ctrl-C stops it cleanly
+  scripts/kafka-server-start.sh -daemon config/server-1.properties                        behind; returns when it is ready
+  scripts/kafka-server-start.sh config/server.properties --override listeners=PLAINTEXT://:9192
+-name NAME      with -daemon: its output goes to logs/NAME.out (kafkaServer)
+--strict-config a setting that is not understood is an error
+TEXT
+}
+wrong() {
+    usage >&2
     exit 1
 }
 daemon=no name=kafkaServer
 while [ $# -gt 0 ]; do
     case $1 in
     -daemon) daemon=yes; shift ;;
-    -name) [ $# -ge 2 ] || usage; name=$2; shift 2 ;;
+    -name) [ $# -ge 2 ] || wrong; name=$2; shift 2 ;;
     -loggc) shift ;;
-    --help | -h) echo "USAGE: $0 [-daemon] server.properties [--override property=value]*"; exit 0 ;;
+    --help | -h) usage; exit 0 ;;
     *) break ;;
     esac
 done
-[ $# -ge 1 ] || usage
+[ $# -ge 1 ] || wrong
 for word in ${EXTRA_ARGS:-}; do [ "${previous:-}" = -name ] && name=$word; previous=$word; done
 file=$1
 shift

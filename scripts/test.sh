@@ -6,6 +6,12 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 cd "$ROOT" || exit 1
 part=${1:-all}
+case $part in
+--help | -h)
+    sed -n '2,5s/^# //p' "$ROOT/scripts/test.sh"
+    exit 0
+    ;;
+esac
 [ $# -gt 0 ] && shift
 
 unit() {

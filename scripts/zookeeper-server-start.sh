@@ -3,20 +3,29 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 
 usage() {
-    echo "USAGE: $0 [-daemon] zookeeper.properties"
+    cat <<TEXT
+USAGE: scripts/zookeeper-server-start.sh [-daemon] [-name NAME] zookeeper.properties [--strict-config]
+  scripts/zookeeper-server-start.sh config/zookeeper.properties            in front; Ctrl-C stops it cleanly
+  scripts/zookeeper-server-start.sh -daemon config/zookeeper.properties    behind; returns when it is ready
+-name NAME      with -daemon: its output goes to logs/NAME.out (zookeeper)
+--strict-config a setting that is not understood is an error
+TEXT
+}
+wrong() {
+    usage >&2
     exit 1
 }
 daemon=no name=zookeeper
 while [ $# -gt 0 ]; do
     case $1 in
     -daemon) daemon=yes; shift ;;
-    -name) [ $# -ge 2 ] || usage; name=$2; shift 2 ;;
+    -name) [ $# -ge 2 ] || wrong; name=$2; shift 2 ;;
     -loggc) shift ;;
-    --help | -h) echo "USAGE: $0 [-daemon] zookeeper.properties"; exit 0 ;;
+    --help | -h) usage; exit 0 ;;
     *) break ;;
     esac
 done
-[ $# -ge 1 ] || usage
+[ $# -ge 1 ] || wrong
 for word in ${EXTRA_ARGS:-}; do [ "${previous:-}" = -name ] && name=$word; previous=$word; done
 file=$1
 shift

@@ -1,5 +1,9 @@
 #!/usr/bin/env bash
 # Stops the coordinator started from this checkout.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
-[ "${1:-}" = --help ] && { echo "USAGE: $0"; exit 0; }
+case ${1:-} in
+"") ;;
+--help | -h) echo "USAGE: scripts/zookeeper-server-stop.sh"; exit 0 ;;
+*) fail "$1 is not an option. USAGE: scripts/zookeeper-server-stop.sh" ;;
+esac
 stop_servers coordinator zookeeper

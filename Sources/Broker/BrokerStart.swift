@@ -109,7 +109,8 @@ package final class BrokerStart {
         // The last life's session goes first, and with it whatever it held: nothing has to expire.
         CoordinationClient.closeSession(
             SessionIdentity(id: old.id, password: old.password), world: world, connect: connect,
-            sessionTimeout: config[BrokerKeys.sessionTimeout], patience: patience
+            sessionTimeout: config[BrokerKeys.sessionTimeout], patience: patience,
+            trouble: { [weak self] in self?.lastTrouble = $0 }
         ) { [self] outcome in
             guard !isStopped else { return }
             switch outcome {
@@ -212,9 +213,11 @@ package final class BrokerStart {
                         $0.isDirectory && LogDirectory.partition($0.name)?.partition == 0
                     }.count ?? 0
                 return fail(
-                    "LB-1010 broker \(node.id)'s disk (\(directory.path)) belongs to cluster \(known) (\(topics) topics); the "
-                        + "coordinator at \(connect) is a different one (\(clusterID)). Its data directory was probably deleted, or "
-                        + "zookeeper.connect names another. To start afresh, move \(directory.path) aside")
+                    "LB-1010 broker \(node.id)'s disk (\(directory.path)) belongs to cluster \(known) (\(topics) topic\(topics == 1 ? "" : "s")); the "
+                        + "coordinator at \(connect) is a different one (\(clusterID)): its data directory was probably deleted, or "
+                        + "zookeeper.connect names another. To keep the messages, put the old dataDir of the coordinator back "
+                        + "and start both again; to start afresh: scripts/reset.sh --broker \(node.id) (moves "
+                        + "\(directory.path) aside, deletes nothing)")
             }
             do throws(LogOpenError) {
                 try directory.identify(as: DirectoryIdentity(brokerID: node.id, clusterID: clusterID))
@@ -269,6 +272,8 @@ package final class BrokerStart {
     }
 
     // MARK: The end
+
+    package var reachesCoordinator: Bool { client?.isConnected == true }
 
     /// Ends the session and closes the logs. Who wants to hand leaderships over does it before.
     package func stop(then: @escaping () -> Void) {

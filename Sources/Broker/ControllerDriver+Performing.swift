@@ -222,6 +222,13 @@ extension ControllerDriver {
         case .brokerDisappeared(let broker): journal.notice("saw a broker disappear", ["broker": broker])
         case .brokerBounced(let broker, let epoch):
             journal.notice("saw a broker begin a new life", ["broker": broker, "broker_epoch": epoch])
+        case .leaderElected(let partition, let from, let state) where from == state.leader:
+            journal.info(
+                "recorded an in-sync set",
+                [
+                    "partition": partition, "leader": state.leader, "epoch": state.leaderEpoch,
+                    "isr": state.inSync.map(\.description).joined(separator: ","),
+                ])
         case .leaderElected(let partition, let from, let state):
             journal.info(
                 "elected a leader",
@@ -231,7 +238,7 @@ extension ControllerDriver {
                 ])
         case .leaderless(let partition, let inSync):
             journal.warning(
-                "found no leader",
+                "found no live in-sync replica: nobody leads this partition until one is back",
                 ["partition": partition, "isr": inSync.map(\.description).joined(separator: ",")])
         case .uncleanElection(let partition, let state):
             journal.warning(

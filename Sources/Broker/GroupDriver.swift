@@ -172,7 +172,7 @@ package final class GroupDriver {
             // A claim whose answer was lost.
             return adopt(bucket)
         case .loading where !isOurs, .serving where !isOurs:
-            world.journal.warning("lost a group bucket", ["bucket": bucket])
+            world.journal.info("another broker took over some groups", ["bucket": bucket])
             lose(bucket)
         case .elsewhere, .claiming, .loading, .serving, .releasing: break
         }
@@ -234,7 +234,7 @@ package final class GroupDriver {
                     delayed: { [weak self] write in self?.writeDelayed(write) },
                     fenced: { [weak self] in self?.fenced(bucket, epoch) }))
         }
-        world.journal.info("claimed group buckets", ["buckets": claims.count, "first": claims.first?.bucket ?? -1])
+        world.journal.debug("claimed group buckets", ["buckets": claims.count, "first": claims.first?.bucket ?? -1])
         load(claims)
     }
 
@@ -315,7 +315,7 @@ package final class GroupDriver {
                 look(bucket)
             }
         }
-        world.journal.info("handed a group bucket over", ["bucket": bucket])
+        world.journal.debug("handed a group bucket over", ["bucket": bucket])
         if let writer { writer.close(then: giveBack) } else { giveBack() }
     }
 

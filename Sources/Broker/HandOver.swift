@@ -5,32 +5,37 @@ import Platform
 
 /// Before a clean stop: asks the controller to move this broker's leaderships, a few times if need be.
 extension BrokerNode {
-    ///
     /// It takes six seconds at most, whoever does not answer: a stop must not depend on anybody.
-    package func handOver(then: @escaping () -> Void) {
+    /// - Parameter reachesCoordinator: false: moves cannot be recorded now, so waiting for them has little sense.
+    package func handOver(reachesCoordinator: Bool = true, then: @escaping () -> Void) {
         isStopping = true
-        // Alone there is nobody to take anything.
-        guard config[BrokerKeys.controlledShutdown], epoch != .none, metadata.brokers.contains(where: { $0.id != id })
-        else {
-            return then()
-        }
+        guard config[BrokerKeys.controlledShutdown], epoch != .none, !isAlone else { return then() }
         let once = Once(then)
-        let limit = world.after(.seconds(6)) { [world] in
+        let limit = world.after(reachesCoordinator ? .seconds(6) : .seconds(1)) { [world] in
             guard !once.hasFired else { return }
-            world.journal.warning("stops without having handed everything over", ["reason": "no answer in time"])
+            world.journal.warning(
+                "stops without having handed everything over",
+                ["reason": reachesCoordinator ? "no answer in time" : "the coordinator is away"])
             once.fire()
         }
-        ask(left: max(1, config[BrokerKeys.controlledShutdownRetries])) { [world] in
+        ask(left: max(1, config[BrokerKeys.controlledShutdownRetries]), once) { [world] in
             world.timers.cancel(limit)
             once.fire()
         }
     }
 
-    private func ask(left: Int, then: @escaping () -> Void) {
+    /// There is nobody to take anything.
+    private var isAlone: Bool { !metadata.brokers.contains { $0.id != id } }
+
+    private func ask(left: Int, _ once: Once, then: @escaping () -> Void) {
+        guard !once.hasFired else { return }
+        if isAlone { return then() }
         var request = ControlledShutdownRequest()
         request.brokerID = id.raw
         request.brokerEpoch = epoch.raw
+        let asked = metadata.controller
         let answered: (String?, Int) -> Void = { [self] problem, led in
+            guard !once.hasFired else { return }
             if problem == nil, led == 0 {
                 world.journal.info("handed over")
                 return then()
@@ -41,9 +46,8 @@ extension BrokerNode {
                     ["partitions": led, "reason": problem ?? "no other replica"])
                 return then()
             }
-            world.after(config[BrokerKeys.controlledShutdownBackoff]) { [weak self] in
-                self?.ask(left: left - 1, then: then)
-            }
+            let due = world.clock.now + config[BrokerKeys.controlledShutdownBackoff]
+            askAgain(left: left - 1, asked, due, once, then: then)
         }
         if controller?.isController == true {
             controller?.controlledShutdown(request) { response in
@@ -67,6 +71,18 @@ extension BrokerNode {
                     response.errorCode == .none ? nil : "\(response.errorCode)", response.remainingPartitions.count)
             case .failure(let error): answered("\(error)", 0)
             }
+        }
+    }
+
+    /// After the pause, or as soon as there is another controller, or nobody is left.
+    private func askAgain(left: Int, _ asked: BrokerID, _ due: Instant, _ once: Once, then: @escaping () -> Void) {
+        world.after(.milliseconds(50)) { [weak self] in
+            guard let self, !once.hasFired else { return }
+            let isOther = metadata.controller != asked && metadata.controller != .none
+            guard isAlone || isOther || world.clock.now >= due else {
+                return askAgain(left: left, asked, due, once, then: then)
+            }
+            ask(left: isOther ? left + 1 : left, once, then: then)
         }
     }
 

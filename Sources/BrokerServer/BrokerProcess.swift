@@ -114,6 +114,7 @@ package final class BrokerProcess: ServerProgram {
                     listener.binds.listener,
                     "\(listener.binds.host.isEmpty ? "every address" : listener.binds.host):\(door.port)",
                     "\(endpoint.host):\(endpoint.port)"
+                        + (["localhost", "127.0.0.1", "::1"].contains(endpoint.host) ? "   (this machine's only)" : "")
                 ))
         }
         let first = (rows.map(\.0.utf8.count).max() ?? 0) + 3
@@ -187,7 +188,7 @@ package final class BrokerProcess: ServerProgram {
             return then()
         }
         // Still serving: followers must go on fetching while their leader leaves.
-        router.node.handOver { [self] in
+        router.node.handOver(reachesCoordinator: start.reachesCoordinator) { [self] in
             for door in doors { door.close() }
             for connection in arrivals { connection.endQuietly() }
             start.stop(then: then)

@@ -63,7 +63,7 @@ package final class LogDirectory {
             guard let lock = try world.disk.lock("\(path)/\(Name.lock)") else {
                 throw DiskError(
                     operation: "lock", path: "\(path)/\(Name.lock)", code: 11,
-                    reason: "another process uses this directory; stop it or choose another log.dirs")
+                    reason: "it is in use by another broker; stop that one or name another directory")
             }
             let directory = LogDirectory(path: path, world: world, lock: lock)
             try directory.readItself()

@@ -32,6 +32,8 @@ package final class CoordinationClient {
     private let observer: (SessionEvent) -> Void
     private(set) var session: ClientSession
     private(set) var watches = WatchRegistry()
+    /// Whether a failed attempt is news.
+    private var saysAttempts = false
     private var credentials: [AuthPacket] = []
     private var waiting: [Request] = []
     private var inFlight = RequestQueue()
@@ -243,6 +245,7 @@ package final class CoordinationClient {
 
     private func tell(_ event: SessionEvent) {
         if case .disconnected = event, session.isOver { return }
+        if case .disconnected = event { saysAttempts = true }
         switch event {
         case .connected(let isNew):
             journal.info(
@@ -254,7 +257,11 @@ package final class CoordinationClient {
         case .disconnected(let reason):
             journal.warning("lost the coordinator", ["session": hex(sessionID), "reason": reason])
         case .attemptFailed(let host, let reason):
-            journal.info("could not reach the coordinator", ["coordinator": host, "reason": reason])
+            // Once a loss; whoever starts says itself what it waits for.
+            if saysAttempts {
+                journal.info("cannot reach the coordinator, and goes on trying", ["coordinator": host, "reason": reason])
+            }
+            saysAttempts = false
         case .expired: journal.warning("the session has expired", ["session": hex(sessionID)])
         case .authFailed: journal.error("the coordinator refused the credentials")
         }

@@ -58,7 +58,7 @@ package final class CoordinationServer {
         } catch {
             throw StartProblem(
                 error.code == 98
-                    ? "port \(config.clientPort): \(error). Stop that program, or choose another clientPort."
+                    ? "LB-1003 port \(config.clientPort): \(error). Stop that program, or choose another clientPort in the properties file"
                     : "\(config.clientPortAddress):\(config.clientPort) cannot be listened on: \(error). Check clientPort and clientPortAddress."
             )
         }
@@ -141,10 +141,8 @@ package final class CoordinationServer {
 
     private func announce() {
         let host = config.clientPortAddress.isEmpty ? "0.0.0.0" : config.clientPortAddress
-        for (name, nearest) in config.notUnderstood {
-            world.journal.warning(
-                "\(name) is not a setting of the coordinator and was passed over"
-                    + (nearest.map { "; is it \($0)?" } ?? ""))
+        for path in Set([config.dataDir, config.dataLogDir]).sorted() where path == "/tmp" || path.hasPrefix("/tmp/") {
+            world.journal.warning("dataDir is under /tmp: it may vanish at the next boot", ["directory": path])
         }
         world.journal.notice("binding to port \(host)/\(host):\(port) - ready")
     }

@@ -7,11 +7,20 @@ package final class CoordinatorProcess: ServerProgram {
     private let world: any World
     private var server: CoordinationServer?
 
-    package init(_ properties: Properties, world: any World) throws(ServerFailure) {
+    /// Switches of the command line, without their dashes.
+    package static let switches = ["strict-config"]
+
+    package init(_ properties: Properties, switches: Set<String> = [], world: any World) throws(ServerFailure) {
         do throws(ConfigError) { config = try CoordinatorConfig(properties) } catch {
             throw ServerFailure("the coordinator's settings: \(error)")
         }
         self.world = world
+        let unknown = config.notUnderstood
+        guard !unknown.isEmpty else { return }
+        let words = unknown.map { entry in entry.name + (entry.nearest.map { " (did you mean \($0)?)" } ?? "") }
+        let text = "\(unknown.count) setting\(unknown.count == 1 ? "" : "s") not understood: \(words.joined(separator: ", "))"
+        guard !switches.contains("strict-config") else { throw ServerFailure(text) }
+        world.journal.warning(text)
     }
 
     package func start(failed: @escaping (ServerFailure) -> Void) throws(ServerFailure) {

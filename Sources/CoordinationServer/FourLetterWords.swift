@@ -28,7 +28,9 @@ enum FourLetterWords {
         let server = asker.server
         let text: String
         if !server.config.words.contains("*"), !server.config.words.contains(word) {
-            text = "\(word) is not executed because it is not in the whitelist.\n"
+            text =
+                "\(word) is not executed because it is not in the whitelist.\n"
+                + "To allow it, add it to 4lw.commands.whitelist in the coordinator's properties and restart it.\n"
         } else if elsewhere.contains(word) {
             text = "\(word) is not offered here.\n"
         } else {

@@ -23,8 +23,10 @@ struct Main {
         let rest = Array(words.dropFirst())
         switch first {
         case "coordinator":
-            return runServer(first, rest, speaker: { _ in first }) { (arguments, world) throws(ServerFailure) in
-                try CoordinatorProcess(arguments.properties, world: world)
+            return runServer(
+                first, rest, switches: CoordinatorProcess.switches, speaker: { _ in first }
+            ) { (arguments, world) throws(ServerFailure) in
+                try CoordinatorProcess(arguments.properties, switches: arguments.switches, world: world)
             }
         case "broker":
             return runServer(

@@ -25,6 +25,12 @@ package enum ZookeeperShellCommand {
 
     /// `zkCli.sh [-server host:port] [-timeout ms] [-r] [-waitforconnection] [cmd args]`.
     package static func runWithOptions(_ arguments: [String], _ tool: any ToolWorld) -> Int32 {
+        if ["-help", "--help", "-h"].contains(arguments.first ?? "") {
+            tool.say("USAGE: zkCli.sh [-server HOST:PORT] [-timeout MS] [COMMAND...]")
+            tool.say("  zkCli.sh -server localhost:2181 ls /brokers/ids")
+            tool.say("The commands are those of zookeeper-shell.sh: zkCli.sh help lists them.")
+            return 0
+        }
         var connect = "localhost:2181"
         var rest = arguments[...]
         if let index = rest.firstIndex(of: "-server") {

@@ -43,20 +43,19 @@ package enum ConsoleConsumerCommand {
     package static func run(_ arguments: [String], world tool: any ToolWorld) -> Int32 {
         ToolRun.guarded(arguments, help, tool) { line throws(ToolFailure) in
             let settings: ConsumerSettings
-            let bootstrap: String?
+            var bootstrap: String?
+            let coordinator: String?
             do throws(CommandLineError) {
-                if line.has("zookeeper") {
-                    throw CommandLineError(
-                        "zookeeper is not a recognized option; it is gone since Kafka 2.0: use --bootstrap-server HOST:9092")
-                }
                 let file = try read(line.value("consumer.config"), tool)
                 let formatter = try read(line.value("formatter-config"), tool)
                 settings = try ConsumerSettings(line, file: file, formatter: formatter)
                 bootstrap = try Bootstrap.address(line, tool)
-                if bootstrap == nil { try line.require("bootstrap-server") }
+                coordinator = try line.value("zookeeper")
+                if bootstrap == nil, coordinator == nil { try line.require("bootstrap-server") }
             } catch {
                 throw ToolFailure.usage(error.message, help)
             }
+            if bootstrap == nil, let coordinator { bootstrap = try CoordinatorLookup.brokers(coordinator, tool) }
             let session = try ClusterSession(
                 tool, bootstrap: bootstrap ?? "", clientID: "console-consumer", config: settings.properties)
             return ConsoleConsumer(tool, session, settings, bootstrap: bootstrap ?? "").run()
