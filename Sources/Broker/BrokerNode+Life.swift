@@ -33,6 +33,7 @@ extension BrokerNode {
         let controller = ControllerDriver(world: world, tree: tree, settings: controllerSettings, channels: channels)
         controller.controllerChanged = { [weak self] holder in self?.metadata.setController(holder ?? .none) }
         self.controller = controller
+        replicate(controller)
         topicAdmin = TopicAdmin(
             world: world, tree: tree, metadata: metadata, controller: controller, settings: controllerSettings,
             surroundings: TopicAdmin.Surroundings(
@@ -40,11 +41,6 @@ extension BrokerNode {
                     TopicKeys.problem($0.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) })
                 },
                 describe: { [defaults = config.topicDefaults] in BrokerNode.describe($0, defaults) }))
-        let publisher = InSyncPublisher(node: self)
-        inSyncPublisher = publisher
-        partitions.proposeInSync = { [weak publisher] host, set, expecting in
-            publisher?.propose(set, for: host, expecting: expecting)
-        }
         producerIDs = ProducerIDs(tree: tree, broker: id, journal: world.journal)
         groups = GroupDriver(
             world: world, me: id, tree: GroupTreeOnTree(tree, aliveUntil: { client.provenAliveUntil }), facts: metadata,
@@ -54,6 +50,34 @@ extension BrokerNode {
             for topic in topics where metadata.topic(topic) == nil { groups?.topicDeleted(topic) }
             groups?.clusterChanged()
             topicAdmin?.topicsChanged(topics)
+        }
+    }
+
+    /// Followers fetch, and leaders have their in-sync sets recorded.
+    private func replicate(_ controller: ControllerDriver) {
+        let listener = config.interBrokerListener
+        let address: (BrokerID) -> BrokerAddress? = { [metadata] broker in
+            guard let there = metadata.broker(broker) else { return nil }
+            return (there.address(listener: listener) ?? there.addresses.first).map {
+                BrokerAddress(host: $0.host, port: Int($0.port))
+            }
+        }
+        let fetchers = ReplicaFetchers(
+            world: world, me: id, settings: ReplicaFetcher.Settings(config), address: address,
+            brokerEpoch: { [weak self] in self?.epoch ?? .none })
+        self.fetchers = fetchers
+        let publisher = InSyncPublisher(
+            world: world, me: id, brokerEpoch: { [weak self] in self?.epoch ?? .none },
+            controller: { [weak controller, metadata, id] in
+                if let controller, controller.isController { return .here(controller) }
+                guard metadata.controller != id, let there = address(metadata.controller) else { return nil }
+                return .there(there)
+            })
+        inSyncPublisher = publisher
+        partitions.roleChanged = { [weak fetchers] host in fetchers?.roleChanged(of: host) }
+        partitions.left = { [weak fetchers] partition in fetchers?.left(partition) }
+        partitions.proposeInSync = { [weak publisher] host, set, epoch in
+            publisher?.propose(set, for: host, expecting: epoch)
         }
     }
 

@@ -22,6 +22,7 @@ package final class BrokerNode {
     package var registration: Registration?
     package var producerIDs: ProducerIDs?
     package var groups: GroupDriver?
+    package var fetchers: ReplicaFetchers?
     var housekeeping: Housekeeping?
     var inSyncPublisher: InSyncPublisher?
     /// The first Metadata has waited for the controller's word, in vain or not.

@@ -282,6 +282,8 @@ package final class BrokerStart {
         node.isStopping = true
         node.groups?.stop()
         node.endHousekeeping()
+        node.fetchers?.stop()
+        node.inSyncPublisher?.stop()
         guard isPrepared else {
             // Nothing was hosted: the directories stay as they were found.
             client?.abandon()

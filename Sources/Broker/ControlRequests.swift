@@ -138,7 +138,9 @@ extension BrokerNode {
         for topic in request.topicStates {
             topics.append((topic.topicName, topic.topicID, topic.partitionStates.map(MetadataCache.Partition.init)))
         }
+        let before = metadata.brokers.map(\.id)
         metadata.apply(controller: BrokerID(request.controllerID), brokers: brokers, topics: topics)
+        if metadata.brokers.map(\.id) != before { partitions.brokersChanged() }
         then(response)
     }
 }

@@ -18,6 +18,8 @@ package final class GroupDriver {
     var effects = GroupEffects()
 
     private var writers: [Int: GroupWriter] = [:]
+    /// Buckets given back in this turn.
+    private var handedOver: [Int] = []
     private var timers: [String: TimerID] = [:]
     private var replies: [ReplyToken: (GroupAnswer) -> Void] = [:]
     private var lastToken: UInt64 = 0
@@ -315,7 +317,17 @@ package final class GroupDriver {
                 look(bucket)
             }
         }
-        world.journal.debug("handed a group bucket over", ["bucket": bucket])
+        if handedOver.isEmpty {
+            // Usually many go at once: one line tells of all.
+            world.timers.soon { [self] in
+                let buckets = handedOver
+                handedOver = []
+                world.journal.info(
+                    "handed group buckets over",
+                    ["count": buckets.count, "buckets": buckets.map { "\($0)" }.joined(separator: ",")])
+            }
+        }
+        handedOver.append(bucket)
         if let writer { writer.close(then: giveBack) } else { giveBack() }
     }
 

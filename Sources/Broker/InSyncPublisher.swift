@@ -4,116 +4,224 @@ import KafkaProtocol
 import Platform
 import Replication
 
-/// Carries the in-sync sets that leaders here want to the controller, which alone records them (AlterPartition, KIP-497).
-/// One request at a time; what is wanted meanwhile goes with the next.
+/// Brings the leaders' proposals of other in-sync sets to the controller (AlterPartition), and the outcomes back. All that waits
+/// goes in one request, one request is under way at a time; what was not answered is asked again.
 final class InSyncPublisher {
+    enum Controller {
+        case here(ControllerDriver)
+        case there(BrokerAddress)
+    }
+
     private struct Proposal {
         var host: PartitionHost
         var set: InSyncSet
+        var leaderEpoch: LeaderEpoch
         var expecting: PartitionEpoch
+        var notBefore: Instant
     }
 
-    private unowned let node: BrokerNode
+    private let world: any World
+    private let me: BrokerID
+    private let brokerEpoch: () -> BrokerEpoch
+    private let controller: () -> Controller?
     private var waiting: [Proposal] = []
+    /// Who was refused a moment ago: a follower that stops would be proposed again with each of its fetches.
+    private var refused: [TopicPartition: Instant] = [:]
     private var isAsking = false
+    private var timer: TimerID?
     private var link: BrokerLink?
+    private var isOpen = true
 
-    init(node: BrokerNode) { self.node = node }
+    /// Kafka's pause before asking again.
+    private let pause = Duration.milliseconds(50)
+    private let pauseAfterRefusal = Duration.milliseconds(500)
 
-    func propose(_ set: InSyncSet, for host: PartitionHost, expecting: PartitionEpoch) {
-        waiting.removeAll { $0.host === host }
-        waiting.append(Proposal(host: host, set: set, expecting: expecting))
-        guard !isAsking else { return }
-        isAsking = true
-        node.world.timers.soon { [weak self] in self?.ask() }
+    init(
+        world: any World, me: BrokerID, brokerEpoch: @escaping () -> BrokerEpoch,
+        controller: @escaping () -> Controller?
+    ) {
+        self.world = world
+        self.me = me
+        self.brokerEpoch = brokerEpoch
+        self.controller = controller
     }
 
-    private func ask() {
-        let asked = waiting.filter { $0.host.isLeader }
+    /// The latest proposal of a partition replaces an earlier one that was not sent yet.
+    func propose(_ set: InSyncSet, for host: PartitionHost, expecting: PartitionEpoch) {
+        guard isOpen else { return }
+        waiting.removeAll { $0.host === host }
+        waiting.append(
+            Proposal(
+                host: host, set: set, leaderEpoch: host.leader.epoch, expecting: expecting,
+                notBefore: refused[host.partition] ?? world.clock.now))
+        wake(after: .zero)
+    }
+
+    func stop() {
+        isOpen = false
         waiting = []
-        guard !asked.isEmpty else {
-            isAsking = false
-            return
+        if let timer { world.timers.cancel(timer) }
+        timer = nil
+        link?.close()
+        link = nil
+    }
+
+    private func wake(after delay: Duration) {
+        guard isOpen, !isAsking, timer == nil else { return }
+        timer = world.after(delay) { [weak self] in
+            guard let self else { return }
+            self.timer = nil
+            self.send()
         }
+    }
+
+    // MARK: Asking
+
+    private func send() {
+        guard isOpen, !isAsking else { return }
+        // Who no longer leads has nothing to propose; a new leader's mind made its own proposal.
+        waiting.removeAll {
+            !$0.host.isLeader || $0.host.leader.epoch != $0.leaderEpoch || $0.host.leader.proposal == nil
+        }
+        guard !waiting.isEmpty else { return }
+        let now = world.clock.now
+        let due = waiting.filter { $0.notBefore <= now }
+        guard !due.isEmpty else { return wake(after: (waiting.map(\.notBefore).min() ?? now) - now) }
+        guard let controller = controller() else { return wake(after: pause) }
+        // One request speaks of topics by id or by name.
+        let usesIDs = !(due[0].host.topicID.isZero)
+        let batch = due.filter { $0.host.topicID.isZero != usesIDs }
+        waiting.removeAll { one in batch.contains { $0.host === one.host } }
+        isAsking = true
+        let request = request(batch, usesIDs: usesIDs)
+        switch controller {
+        case .here(let driver):
+            driver.alterPartition(request) { [weak self] response in
+                // Never within the proposal.
+                self?.world.timers.soon { self?.answered(batch, response, usesIDs) }
+            }
+        case .there(let address):
+            connected(address).send(request, atMost: usesIDs ? .max : 1, timeout: .seconds(5)) { [weak self] result in
+                switch result {
+                case .success(let response): self?.answered(batch, response, usesIDs)
+                case .failure(let error): self?.failed(batch, "\(error)")
+                }
+            }
+        }
+    }
+
+    private func connected(_ address: BrokerAddress) -> BrokerLink {
+        if let link, !link.isEnded, link.address == address { return link }
+        link?.close()
+        var options = LinkOptions(clientID: "broker-\(me)")
+        options.connectTimeout = .seconds(2)
+        let made = BrokerLink(world: world, to: address, options: options)
+        link = made
+        return made
+    }
+
+    private func request(_ batch: [Proposal], usesIDs: Bool) -> AlterPartitionRequest {
         var request = AlterPartitionRequest()
-        request.brokerID = node.id.raw
-        request.brokerEpoch = node.epoch.raw
-        for proposal in asked {
-            let partition = AlterPartitionRequest.PartitionData.with {
-                $0.partitionIndex = proposal.host.partition.partition
-                $0.leaderEpoch = proposal.host.leaderEpoch.raw
-                $0.partitionEpoch = proposal.expecting.raw
-                $0.newIsrWithEpochs = proposal.set.members.map { member in
+        request.brokerID = me.raw
+        request.brokerEpoch = brokerEpoch().raw
+        for proposal in batch.sorted(by: { $0.host.partition < $1.host.partition }) {
+            let host = proposal.host
+            var data = AlterPartitionRequest.PartitionData()
+            data.partitionIndex = host.partition.partition
+            data.leaderEpoch = proposal.leaderEpoch.raw
+            data.partitionEpoch = proposal.expecting.raw
+            if usesIDs {
+                data.newIsrWithEpochs = proposal.set.members.map { member in
                     .with {
                         $0.brokerID = member.raw
                         $0.brokerEpoch =
-                            member == node.id
-                            ? node.epoch.raw : proposal.host.leader.follower(member)?.brokerEpoch.raw ?? -1
+                            (member == me ? brokerEpoch() : host.leader.follower(member)?.brokerEpoch ?? .none).raw
                     }
                 }
+            } else {
+                data.newIsr = proposal.set.members.map(\.raw)
             }
-            let id = proposal.host.topicID
-            if let place = request.topics.firstIndex(where: { $0.topicID == id }) {
-                request.topics[place].partitions.append(partition)
+            if request.topics.last?.topicName == host.partition.topic {
+                request.topics[request.topics.count - 1].partitions.append(data)
             } else {
                 request.topics.append(
                     .with {
-                        $0.topicID = id
-                        $0.partitions = [partition]
+                        $0.topicName = host.partition.topic
+                        $0.topicID = host.topicID
+                        $0.partitions = [data]
                     })
             }
         }
-        send(request) { [weak self] response in self?.answered(asked, response) }
+        return request
     }
 
-    private func send(_ request: AlterPartitionRequest, then: @escaping (AlterPartitionResponse?) -> Void) {
-        if let controller = node.controller, controller.isController {
-            return controller.alterPartition(request, then: then)
-        }
-        guard let there = node.metadata.broker(node.metadata.controller), there.id != node.id,
-            let known = there.address(listener: node.config.interBrokerListener) ?? there.addresses.first
-        else { return node.world.timers.soon { then(nil) } }
-        let address = BrokerAddress(host: known.host, port: Int(known.port))
-        if link?.isEnded != false || link?.address != address {
-            link?.close()
-            link = BrokerLink(world: node.world, to: address, options: LinkOptions(clientID: "broker-\(node.id)"))
-        }
-        link?.send(request) { result in then(try? result.get()) }
+    // MARK: Outcomes
+
+    private func failed(_ batch: [Proposal], _ reason: String) {
+        guard isOpen else { return }
+        isAsking = false
+        world.journal.debug(
+            "the controller did not answer about in-sync sets", ["partitions": batch.count, "reason": reason])
+        for proposal in batch { refuse(proposal, .unanswered) }
+        pauseThenGoOn()
     }
 
-    private func answered(_ asked: [Proposal], _ response: AlterPartitionResponse?) {
-        guard let response, response.errorCode == .none else {
-            // Nobody knows whether it was recorded: the same again, to whoever is controller then.
-            node.world.after(.milliseconds(500)) { [weak self] in
-                for proposal in asked { proposal.host.inSyncSetRefused(.unanswered) }
-                self?.ask()
+    /// Everything that came in meanwhile waits too: the controller is not there for anybody.
+    private func pauseThenGoOn() {
+        if let timer { world.timers.cancel(timer) }
+        timer = nil
+        wake(after: pause)
+    }
+
+    private func refuse(_ proposal: Proposal, _ refusal: LeaderReplica.Refusal) {
+        guard proposal.host.isLeader, proposal.host.leader.epoch == proposal.leaderEpoch else { return }
+        proposal.host.inSyncSetRefused(refusal)
+    }
+
+    private func answered(_ batch: [Proposal], _ response: AlterPartitionResponse, _ usesIDs: Bool) {
+        guard isOpen else { return }
+        guard response.errorCode == .none else { return failed(batch, "\(response.errorCode)") }
+        isAsking = false
+        var mustPause = false
+        for proposal in batch {
+            let host = proposal.host
+            let topic = response.topics.first {
+                usesIDs ? $0.topicID == host.topicID : $0.topicName == host.partition.topic
             }
-            return
-        }
-        for proposal in asked {
-            let answer = response.topics.first { $0.topicID == proposal.host.topicID }?.partitions
-                .first { $0.partitionIndex == proposal.host.partition.partition }
-            guard let answer else {
-                proposal.host.inSyncSetRefused(.unanswered)
+            guard let answer = topic?.partitions.first(where: { $0.partitionIndex == host.partition.partition }) else {
+                refuse(proposal, .unanswered)
                 continue
             }
             switch answer.errorCode {
             case .none:
-                proposal.host.inSyncSetRecorded(
-                    InSyncSet(answer.isr.map { BrokerID($0) }), partitionEpoch: PartitionEpoch(answer.partitionEpoch))
-                node.world.journal.notice(
+                refused[host.partition] = nil
+                guard host.isLeader, host.leader.epoch == proposal.leaderEpoch else { continue }
+                guard answer.leaderEpoch == proposal.leaderEpoch.raw else {
+                    refuse(proposal, .superseded)
+                    continue
+                }
+                let recorded = InSyncSet(answer.isr.map { BrokerID($0) })
+                world.journal.info(
                     "in-sync set changed",
                     [
-                        "partition": proposal.host.partition,
-                        "isr": answer.isr.map(String.init).joined(separator: ","),
+                        "partition": host.partition, "from": host.leader.inSync, "to": recorded,
+                        "epoch": answer.partitionEpoch,
                     ])
-            case .ineligibleReplica, .operationNotAttempted: proposal.host.inSyncSetRefused(.notAdmitted)
-            case .fencedLeaderEpoch, .unknownTopicOrPartition, .unknownTopicID, .invalidUpdateVersion, .invalidRequest,
+                host.inSyncSetRecorded(recorded, partitionEpoch: PartitionEpoch(answer.partitionEpoch))
+            case .ineligibleReplica, .operationNotAttempted:
+                refused[host.partition] = world.clock.now + pauseAfterRefusal
+                refuse(proposal, .notAdmitted)
+            case .fencedLeaderEpoch, .invalidUpdateVersion, .invalidRequest, .unknownTopicOrPartition, .unknownTopicID,
                 .newLeaderElected:
-                proposal.host.inSyncSetRefused(.superseded)
-            default: proposal.host.inSyncSetRefused(.unanswered)
+                world.journal.info(
+                    "in-sync set refused",
+                    ["partition": host.partition, "asked": proposal.set, "reason": answer.errorCode])
+                refuse(proposal, .superseded)
+            default:
+                mustPause = true
+                refuse(proposal, .unanswered)
             }
         }
-        node.world.after(.milliseconds(50)) { [weak self] in self?.ask() }
+        if mustPause { pauseThenGoOn() } else { wake(after: .zero) }
     }
 }

@@ -125,8 +125,12 @@ package final class PartitionDirectory {
         if let known = host {
             if known.isOffline { throw .storage }
             if !order.topicID.isZero, !known.topicID.isZero, order.topicID != known.topicID { throw .otherTopicID }
-            // An equal epoch is a repetition when the partition has a role already: Kafka refuses it alike.
-            if known.role != .idle, order.leaderEpoch <= known.leaderEpoch { throw .staleEpoch }
+            // An equal epoch is a repetition when the partition has a role already: Kafka refuses it alike. But a leader whose
+            // in-sync set was changed behind its back learns it so.
+            let isNews =
+                order.leaderEpoch == known.leaderEpoch && known.isLeader && order.leader == me
+                && order.partitionEpoch > known.partitionEpoch
+            if known.role != .idle, order.leaderEpoch <= known.leaderEpoch, !isNews { throw .staleEpoch }
         }
         guard order.replicas.contains(me) else { throw .notAReplica }
         if host == nil {
@@ -188,6 +192,11 @@ package final class PartitionDirectory {
         }
         journal.info("left", ["partition": partition])
         return 0
+    }
+
+    /// The controller told of brokers that came or went.
+    func brokersChanged() {
+        for host in hosts { host.brokersChanged() }
     }
 
     private func emptiest() -> LogDirectory? { directories.min { $0.logs.count < $1.logs.count } }

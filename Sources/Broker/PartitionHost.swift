@@ -106,7 +106,8 @@ package final class PartitionHost {
 
     /// LeaderAndIsr named this broker.
     package func becomeLeader(_ leadership: LeaderReplica.Leadership) {
-        let known = highWatermark
+        // Writes of the time before may still be on their way: they belong to the log, and the new epoch begins behind them.
+        let known = min(highWatermark, log.nextOffset)
         if role != .leader {
             leader = LeaderReplica(me: me, highWatermark: known, settings: leader.settings)
         }
@@ -117,7 +118,9 @@ package final class PartitionHost {
         partitionEpoch = leadership.partitionEpoch
         replicas = leadership.replicas
         if isNewEpoch { log.beginEpoch(leadership.epoch) }
-        perform(leader.becameLeader(leadership, logEnd: log.logEndOffset, at: surroundings.clock.now))
+        perform(
+            leader.becameLeader(
+                leadership, logEnd: log.logEndOffset, epochStart: log.nextOffset, at: surroundings.clock.now))
         surroundings.waiting.wake(place)
     }
 
@@ -136,12 +139,12 @@ package final class PartitionHost {
         self.partitionEpoch = partitionEpoch
         self.replicas = replicas
         let orders = follower.becameFollower(
-            of: leaderID, epoch: epoch, logEnd: log.logEndOffset, lastEpoch: log.latestEpoch)
+            of: leaderID, epoch: epoch, logEnd: log.nextOffset, lastEpoch: log.latestEpoch)
         surroundings.waiting.wake(place)
         return orders
     }
 
-    /// Another controller decision about the same leader under the same epoch (a larger set of replicas, say).
+    /// The controller wants nothing more of this replica for now.
     package func resign() {
         role = .idle
         leaderID = .none
@@ -153,6 +156,21 @@ package final class PartitionHost {
         let result = body(&follower)
         surroundings.waiting.wake(place)
         return result
+    }
+
+    /// Records that were accepted in another role have been written.
+    func writesLanded() {
+        if role == .leader {
+            leader.recordsAppended(logEnd: log.logEndOffset, at: surroundings.clock.now, into: &effects)
+            performCollected()
+        }
+        surroundings.waiting.wake(place)
+    }
+
+    /// The controller told of brokers that came or went.
+    func brokersChanged() {
+        guard role == .leader, replicas.count > 1 else { return }
+        perform(leader.brokersChanged(mayJoin: surroundings.mayJoin, at: surroundings.clock.now))
     }
 
     // MARK: Settings
@@ -272,6 +290,10 @@ package final class PartitionHost {
                 Replication.EpochEnd(epoch: $0.epoch, end: $0.endOffset)
             }
             if let divergence = Truncation.divergence(from: offset, lastFetchedEpoch: lastFetchedEpoch, ours: ours) {
+                // No epoch in common: the wire has no word for it but this.
+                guard divergence.end >= 0 else {
+                    throw .read(.outOfRange(asked: offset, start: log.logStartOffset, end: log.logEndOffset))
+                }
                 return Reading(
                     region: nil, highWatermark: highWatermark, lastStable: lastStable,
                     logStart: log.logStartOffset, divergence: divergence)

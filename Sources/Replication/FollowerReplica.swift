@@ -9,8 +9,6 @@ package struct FollowerReplica: Equatable, Sendable {
         case startOver(at: Offset)
         case advanceHighWatermark(to: Offset)
         case advanceLogStart(to: Offset)
-        /// Ask the leader where this epoch ends in its log.
-        case askEpochEnd(LeaderEpoch)
         /// Fetch from here.
         case fetch(from: Offset)
         /// Nothing more until a new LeaderAndIsr.
@@ -77,6 +75,15 @@ package struct FollowerReplica: Equatable, Sendable {
         return [.truncate(to: step.to), .fetch(from: step.to)]
     }
 
+    /// A cut is done. Batches are cut whole, so the log may end further down than was ordered.
+    package mutating func wasCut(logEnd: Offset) -> [Effect] {
+        self.logEnd = logEnd
+        highWatermark = min(highWatermark, logEnd)
+        logStart = min(logStart, logEnd)
+        return [.fetch(from: logEnd)]
+    }
+
+    /// The leader could not find the offset asked for in its log, which goes from `leaderStart` to `leaderEnd`.
     package mutating func outOfRange(leaderStart: Offset, leaderEnd: Offset) -> [Effect] {
         switch Truncation.outOfRange(logEnd: logEnd, leaderStart: leaderStart, leaderEnd: leaderEnd) {
         case .truncate(let offset):

@@ -101,8 +101,11 @@ package struct LeaderReplica: Equatable, Sendable {
     // MARK: What happens
 
     /// LeaderAndIsr made this replica the leader, or told the leader of a new epoch or another in-sync set.
-    /// - Parameter logEnd: the log's end now, where a new epoch begins.
-    package mutating func becameLeader(_ leadership: Leadership, logEnd: Offset, at now: Instant) -> [Effect] {
+    /// - Parameter logEnd: the log's end now.
+    /// - Parameter epochStart: where a new epoch begins, if writes on their way put that behind `logEnd`.
+    package mutating func becameLeader(
+        _ leadership: Leadership, logEnd: Offset, epochStart start: Offset? = nil, at now: Instant
+    ) -> [Effect] {
         let led = epoch != .none
         let newEpoch = leadership.epoch != epoch
         proposal = nil
@@ -113,7 +116,7 @@ package struct LeaderReplica: Equatable, Sendable {
         self.logEnd = logEnd
         if newEpoch {
             epoch = leadership.epoch
-            epochStart = logEnd
+            epochStart = start ?? logEnd
         }
         let before = followers
         followers = replicas.filter { $0 != me }.map { id in
@@ -167,6 +170,14 @@ package struct LeaderReplica: Equatable, Sendable {
             propose(inSync.adding(follower), into: &effects)
         }
         advance(at: now, into: &effects)
+    }
+
+    /// Brokers came or went. Nobody waits for a dead follower that is not in sync.
+    package mutating func brokersChanged(mayJoin: (BrokerID) -> Bool, at now: Instant) -> [Effect] {
+        for index in followers.indices where followers[index].state.eligible && !inSync.contains(followers[index].id) {
+            followers[index].state.eligible = mayJoin(followers[index].id)
+        }
+        return settled(at: now)
     }
 
     /// Asked every `replica.lag.time.max.ms` / 2: members that trail for too long are proposed to leave, all at once.
