@@ -215,6 +215,12 @@ extension ControllerDriver {
         }
     }
 
+    /// A broker as people read it: nobody is not number -1.
+    private static func name(_ broker: BrokerID?) -> String {
+        guard let broker, broker != .none else { return "none" }
+        return "\(broker)"
+    }
+
     func tell(_ story: ControllerCore.Story) {
         switch story {
         case .brokerAppeared(let broker, let epoch):
@@ -233,7 +239,8 @@ extension ControllerDriver {
             journal.info(
                 "elected a leader",
                 [
-                    "partition": partition, "from": from ?? .none, "leader": state.leader, "epoch": state.leaderEpoch,
+                    "partition": partition, "from": ControllerDriver.name(from), "leader": ControllerDriver.name(state.leader),
+                    "epoch": state.leaderEpoch,
                     "isr": state.inSync.map(\.description).joined(separator: ","),
                 ])
         case .leaderless(let partition, let inSync):

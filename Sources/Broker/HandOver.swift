@@ -46,8 +46,9 @@ extension BrokerNode {
                     ["partitions": led, "reason": problem ?? "no other replica"])
                 return then()
             }
-            let due = world.clock.now + config[BrokerKeys.controlledShutdownBackoff]
-            askAgain(left: left - 1, asked, due, once, then: then)
+            // A controller that is leaving or not ready is asked again soon; one that moved what it could, after the pause.
+            let pause = problem == nil ? config[BrokerKeys.controlledShutdownBackoff] : .milliseconds(200)
+            askAgain(left: problem == nil ? left - 1 : left, asked, world.clock.now + pause, once, then: then)
         }
         if controller?.isController == true {
             controller?.controlledShutdown(request) { response in
@@ -82,7 +83,7 @@ extension BrokerNode {
             guard isAlone || isOther || world.clock.now >= due else {
                 return askAgain(left: left, asked, due, once, then: then)
             }
-            ask(left: isOther ? left + 1 : left, once, then: then)
+            ask(left: left, once, then: then)
         }
     }
 

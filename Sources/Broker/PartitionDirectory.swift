@@ -166,8 +166,8 @@ package final class PartitionDirectory {
             world.journal.info(
                 "became follower",
                 [
-                    "partition": order.partition, "leader": order.leader, "epoch": order.leaderEpoch,
-                    "log_end": host.log.logEndOffset,
+                    "partition": order.partition, "leader": order.leader == .none ? "none" : "\(order.leader)",
+                    "epoch": order.leaderEpoch, "log_end": host.log.logEndOffset,
                 ])
         }
         roleChanged?(host)
@@ -190,7 +190,7 @@ package final class PartitionDirectory {
                 journal.error("could not delete a log", ["partition": partition, "reason": problem.description])
             }
         }
-        journal.info("left", ["partition": partition])
+        journal.info("holds a partition no more", ["partition": partition])
         return 0
     }
 

@@ -23,6 +23,8 @@ package final class BrokerProcess: ServerProgram {
     /// In the order they came, for whatever goes over all of them.
     private var arrivals: [KafkaConnection] = []
     private var isStopping = false
+    /// Handed over: nobody is served any more.
+    private var isLeaving = false
 
     package init(_ properties: Properties, switches: Set<String> = [], world: any World) throws(ServerFailure) {
         do throws(ConfigError) { config = try BrokerConfig(properties, hostName: world.hostName) } catch {
@@ -150,8 +152,8 @@ package final class BrokerProcess: ServerProgram {
     // MARK: Connections
 
     private func accept(_ stream: any Connection, _ listener: String) -> (any ConnectionHandler)? {
-        // Before the broker's number is known nobody can be answered.
-        guard let router, !isStopping else { return nil }
+        // Before the broker's number is known nobody can be answered. While it hands over it still answers everybody.
+        guard let router, !isLeaving else { return nil }
         let connection = KafkaConnection(router: router, stream: stream, listener: listener) { [weak self] gone in
             self?.connections[ObjectIdentifier(gone)] = nil
             self?.arrivals.removeAll { $0 === gone }
@@ -189,6 +191,7 @@ package final class BrokerProcess: ServerProgram {
         }
         // Still serving: followers must go on fetching while their leader leaves.
         router.node.handOver(reachesCoordinator: start.reachesCoordinator) { [self] in
+            isLeaving = true
             for door in doors { door.close() }
             for connection in arrivals { connection.endQuietly() }
             start.stop(then: then)
