@@ -277,7 +277,8 @@ final class ReplicaFetcher {
         if let link, link.isEnded { self.link = nil }
         forgetSession()
         failures += 1
-        if failures == 1 || failures == 10 {
+        // The first attempts may come before the source is ready, or before the controller has said where it is.
+        if failures == 3 || failures == 30 {
             world.journal.info(
                 "cannot fetch",
                 ["leader": source, "partitions": followed.count, "reason": reason, "attempts": failures])
@@ -363,7 +364,7 @@ final class ReplicaFetcher {
             sessionID = 0
             return failed("\(response.errorCode)")
         }
-        if failures >= 1 { world.journal.info("fetches again", ["leader": source, "attempts": failures]) }
+        if failures >= 3 { world.journal.info("fetches again", ["leader": source, "attempts": failures]) }
         failures = 0
         sessionID = response.sessionID
         sessionEpoch = response.sessionID == 0 ? 0 : (sessionEpoch == .max ? 1 : sessionEpoch + 1)
