@@ -24,7 +24,11 @@ for program in rawload zkload floor limits; do
 done
 
 PIDS=()
-trap 'kill -9 "${PIDS[@]}" 2>/dev/null; rm -rf "$DIRECTORY"' EXIT
+finish() {
+    [ ${#PIDS[@]} -eq 0 ] || { kill -9 "${PIDS[@]}"; wait "${PIDS[@]}"; } 2>/dev/null
+    rm -rf "$DIRECTORY"
+}
+trap finish EXIT
 trap 'exit 130' INT TERM
 
 free_port() {
@@ -53,7 +57,6 @@ start_coordinator() {
     serve coordinator 'binding to port' "$DIRECTORY/zookeeper.properties"
     COORDINATOR=$LAST
 }
-figure() { sed -n "s/.*$1: *\([0-9.]*\).*/\1/p" | head -n 1; }
 ratio() { awk -v a="${1:-0}" -v b="${2:-0}" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "?" }'; }
 
 echo "machine $(nproc) x $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(uname -r), $(date -u +%Y-%m-%dT%H:%MZ), $SECONDS_EACH s each"
@@ -72,20 +75,25 @@ for part in $PARTS; do
         for topic in big small one; do
             "$BINARY" kafka-topics --bootstrap-server "127.0.0.1:$port" --create --topic $topic --partitions 4 --replication-factor 1 >/dev/null || exit 1
         done
-        floor=$("$TOOLS/floor" "$DIRECTORY" 1048576 "$SECONDS_EACH")
+        # The least that the kernel and the processor ask for the same two jobs, with frames of the size that is sent below.
+        floor=$("$TOOLS/floor" "$DIRECTORY" 440000 "$SECONDS_EACH")
         printf '%s\n' "$floor"
-        # -n records a batch, -s bytes a record, -w requests in flight, -c connections
+        # load WORDS FLOOR ARGUMENTS… : -n records a batch, -s bytes a record, -w requests in flight, -c connections
         load() {
-            printf '%-44s' "$1"
-            shift
-            "$TOOLS/rawload" "$@" -k $broker -t "$SECONDS_EACH"
+            local words=$1 least=$2 out cost
+            shift 2
+            out=$("$TOOLS/rawload" "$@" -k "$broker" -t "$SECONDS_EACH")
+            cost=$(sed -n 's/.* = \([0-9.]*\) s per GB.*/\1/p' <<<"$out")
+            printf '%-38s%s%s\n' "$words" "${out#raw *: }" "${least:+, $(ratio "$cost" "$least") x floor}"
         }
-        load "produce acks=1, 4 x 100 kB batches" produce "127.0.0.1:$port" big -n 1000 -s 100
-        load "produce acks=all, 4 x 100 kB batches" produce "127.0.0.1:$port" big -n 1000 -s 100 -a -1
-        load "produce acks=1, 4 x 10 kB batches" produce "127.0.0.1:$port" small -n 100 -s 100
-        load "produce acks=1, one record a request" produce "127.0.0.1:$port" one -n 1 -s 100 -p 1 -c 1 -w 64
-        load "fetch 1 MB" fetch "127.0.0.1:$port" big
-        load "fetch 64 kB" fetch "127.0.0.1:$port" big -M 65536
+        produce_floor=$(sed -n 's/^floor produce: \([0-9.]*\).*/\1/p' <<<"$floor")
+        fetch_floor=$(sed -n 's/^floor fetch: \([0-9.]*\).*/\1/p' <<<"$floor")
+        load "produce acks=1, 4 x 100 kB batches" "$produce_floor" produce "127.0.0.1:$port" big -n 1000 -s 100
+        load "produce acks=all, 4 x 100 kB batches" "$produce_floor" produce "127.0.0.1:$port" big -n 1000 -s 100 -a -1
+        load "produce acks=1, 4 x 10 kB batches" "" produce "127.0.0.1:$port" small -n 100 -s 100
+        load "produce acks=1, one record a request" "" produce "127.0.0.1:$port" one -n 1 -s 100 -p 1 -c 1 -w 64
+        load "fetch 1 MB" "$fetch_floor" fetch "127.0.0.1:$port" big
+        load "fetch 64 kB" "" fetch "127.0.0.1:$port" big -M 65536
         ;;
     coordinator)
         start_coordinator
