@@ -10,45 +10,38 @@ extension BrokerNode {
     package func handOver(reachesCoordinator: Bool = true, then: @escaping () -> Void) {
         isStopping = true
         guard config[BrokerKeys.controlledShutdown], epoch != .none, !isAlone else { return then() }
-        let once = Once(then)
-        let limit = world.after(reachesCoordinator ? .seconds(6) : .seconds(1)) { [world] in
-            guard !once.hasFired else { return }
+        let tries = config[BrokerKeys.controlledShutdownBackoff] * max(1, config[BrokerKeys.controlledShutdownRetries])
+        let attempt = HandOver(then)
+        let limit = world.after(reachesCoordinator ? min(tries, .seconds(6)) : .seconds(1)) { [world] in
+            guard !attempt.isOver else { return }
             world.journal.warning(
                 "stops without having handed everything over",
-                ["reason": reachesCoordinator ? "no answer in time" : "the coordinator is away"])
-            once.fire()
+                ["partitions": attempt.stillLed, "reason": reachesCoordinator ? attempt.problem : "the coordinator is away"])
+            attempt.end()
         }
-        ask(left: max(1, config[BrokerKeys.controlledShutdownRetries]), once) { [world] in
-            world.timers.cancel(limit)
-            once.fire()
-        }
+        attempt.ended = { [world] in world.timers.cancel(limit) }
+        ask(attempt)
     }
 
     /// There is nobody to take anything.
     private var isAlone: Bool { !metadata.brokers.contains { $0.id != id } }
 
-    private func ask(left: Int, _ once: Once, then: @escaping () -> Void) {
-        guard !once.hasFired else { return }
-        if isAlone { return then() }
+    /// Asked again often: replicas catch up, controllers change, and the others may leave too.
+    private func ask(_ attempt: HandOver) {
+        guard !attempt.isOver else { return }
+        if isAlone { return attempt.end() }
         var request = ControlledShutdownRequest()
         request.brokerID = id.raw
         request.brokerEpoch = epoch.raw
-        let asked = metadata.controller
         let answered: (String?, Int) -> Void = { [self] problem, led in
-            guard !once.hasFired else { return }
+            guard !attempt.isOver else { return }
             if problem == nil, led == 0 {
                 world.journal.info("handed over")
-                return then()
+                return attempt.end()
             }
-            guard left > 1 else {
-                world.journal.warning(
-                    "stops without having handed everything over",
-                    ["partitions": led, "reason": problem ?? "no other replica"])
-                return then()
-            }
-            // A controller that is leaving or not ready is asked again soon; one that moved what it could, after the pause.
-            let pause = problem == nil ? config[BrokerKeys.controlledShutdownBackoff] : .milliseconds(200)
-            askAgain(left: problem == nil ? left - 1 : left, asked, world.clock.now + pause, once, then: then)
+            attempt.stillLed = led
+            attempt.problem = problem ?? "no other replica is in sync"
+            world.after(.milliseconds(200)) { [weak self] in self?.ask(attempt) }
         }
         if controller?.isController == true {
             controller?.controlledShutdown(request) { response in
@@ -75,18 +68,6 @@ extension BrokerNode {
         }
     }
 
-    /// After the pause, or as soon as there is another controller, or nobody is left.
-    private func askAgain(left: Int, _ asked: BrokerID, _ due: Instant, _ once: Once, then: @escaping () -> Void) {
-        world.after(.milliseconds(50)) { [weak self] in
-            guard let self, !once.hasFired else { return }
-            let isOther = metadata.controller != asked && metadata.controller != .none
-            guard isAlone || isOther || world.clock.now >= due else {
-                return askAgain(left: left, asked, due, once, then: then)
-            }
-            ask(left: left, once, then: then)
-        }
-    }
-
     /// Calls back when the controller has told this broker about itself; at the latest after `limit`.
     package func whenKnown(within limit: Duration, then: @escaping () -> Void) {
         guard !metadata.isAlive(id) else { return then() }
@@ -100,9 +81,24 @@ extension BrokerNode {
     }
 }
 
+/// One stop's asking: ends once.
+private final class HandOver {
+    private var then: (() -> Void)?
+    var ended: () -> Void = {}
+    var stillLed = 0
+    var problem = "no answer in time"
+    var isOver: Bool { then == nil }
+    init(_ then: @escaping () -> Void) { self.then = then }
+    func end() {
+        guard let then else { return }
+        self.then = nil
+        ended()
+        then()
+    }
+}
+
 private final class Once {
     private var then: (() -> Void)?
-    var hasFired: Bool { then == nil }
     init(_ then: @escaping () -> Void) { self.then = then }
     func fire() {
         let then = then

@@ -62,7 +62,8 @@ package final class ClusterSession {
                 + "scripts/kafka-server-start.sh config/server.properties"
         case .advertised(let bootstrap, let broker, .unreachable(let address, let words)):
             "LB-2002 bootstrap \(bootstrap) answered, but told me to use \(address) (advertised.listeners of broker "
-                + "\(broker)), which cannot be reached (\(words))"
+                + "\(broker)), which cannot be reached (\(words)). Either that broker is down, or clients here cannot use the "
+                + "address it tells: correct its advertised.listeners"
         case .link(.speaksTLS(let address)), .advertised(_, _, .speaksTLS(let address)):
             "LB-2023 \(address): this port speaks TLS; set security.protocol=SSL"
         case .link(.notBroker(let address, let words)), .advertised(_, _, .notBroker(let address, let words)):
