@@ -94,17 +94,22 @@ up() {
             mkdir -p "$RUN_DIR/old" && mv "$ROOT/data" "$RUN_DIR/old/$aside" && echo " fresh   the old data is now in run/old/$aside"
         fi
     fi
+    # Before anything is started: what cannot work, and why.
+    for ((id = 0; id < brokers; id++)); do
+        [ -r "$(broker_config $id)" ] || fail "there is no $(broker_config $id): brokers 0 to 2 have one; write one for more"
+        [ -n "$(pid_of broker $id)" ] || check_port "$(broker_port $id)" "$(broker_config $id)"
+    done
+    [ -n "$(pid_of coordinator 0)" ] || check_port "$(client_port)" config/zookeeper.properties
+    [ "$(id -u)" -ne 0 ] || echo " note    running as root: what is written to data/, logs/ and run/ belongs to root"
     if [ -n "$(pid_of coordinator 0)" ]; then
         echo " keep    coordinator PID $(pid_of coordinator 0)"
     else
-        check_port "$(client_port)" config/zookeeper.properties
         start_coordinator
     fi
     for ((id = 0; id < brokers; id++)); do
         if [ -n "$(pid_of broker $id)" ]; then
             echo " keep    broker $id PID $(pid_of broker $id)"
         else
-            check_port "$(broker_port $id)" "$(broker_config $id)"
             start_broker $id &
             starting+=($!)
         fi
@@ -142,7 +147,8 @@ status)
     echo "registered   $(shell ls /brokers/ids | tail -n 1)"
     ;;
 kill)
-    id=${2:?which one: a broker id, or coordinator}
+    id=${2:-}
+    [ -n "$id" ] || fail "which one? scripts/cluster.sh $1 N, or scripts/cluster.sh $1 coordinator"
     if [ "$id" = coordinator ]; then pid=$(pid_of coordinator 0); else pid=$(pid_of broker "$id"); fi
     [ "$id" = coordinator ] || id="broker $id"
     [ -n "$pid" ] || fail "$id does not run"
@@ -150,7 +156,8 @@ kill)
     kill -9 "$pid"
     ;;
 restart)
-    id=${2:?which one: a broker id, or coordinator}
+    id=${2:-}
+    [ -n "$id" ] || fail "which one? scripts/cluster.sh $1 N, or scripts/cluster.sh $1 coordinator"
     need_fresh_binary
     if [ "$id" = coordinator ]; then
         [ -z "$(pid_of coordinator 0)" ] || "$ROOT/scripts/zookeeper-server-stop.sh"

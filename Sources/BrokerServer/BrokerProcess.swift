@@ -88,7 +88,8 @@ package final class BrokerProcess: ServerProgram {
                     throw ServerFailure(
                         error.code == 98
                             ? "LB-1003 port \(listener.binds.port): \(error). Stop that program, or: scripts/kafka-server-start.sh "
-                                + "config/server.properties --override listeners=\(name)://:\(listener.binds.port + 100)"
+                                + "config/server.properties --override listeners=\(name)://:\(listener.binds.port + 100) --override "
+                                + "advertised.listeners=\(name)://\(listener.tells.host):\(listener.binds.port + 100)"
                             : "LB-1004 \(listener.binds) cannot be listened on: \(error). Check listeners")
                 }
                 doors.append(door)

@@ -66,7 +66,7 @@ class Checkout:
         return int(files[0].read_text())
 
     def pids(self):
-        return [int(file.read_text()) for file in (self.root / "run").glob("*.pid")]
+        return [int(file.read_text()) for file in (self.root / "run").glob("*.pid") if runs(int(file.read_text()))]
 
     def topics(self, *arguments):
         return self.script("kafka-topics", "--bootstrap-server", f"localhost:{self.ports[9092]}", *arguments)
@@ -242,7 +242,8 @@ def test_pain_8_the_holder_of_a_taken_port_is_named(cluster, tmp_path):
     holder = cluster.brokers[0].process.pid
     assert done.returncode == 1 and time.monotonic() - began < 5
     assert f"LB-1003 port {cluster.ports[0]}" in done.stdout and f"PID {holder} (" in done.stdout, done.stdout
-    assert f"--override listeners=PLAINTEXT://:{cluster.ports[0] + 100}" in done.stdout
+    other = cluster.ports[0] + 100
+    assert f"--override listeners=PLAINTEXT://:{other} --override advertised.listeners=PLAINTEXT://127.0.0.1:{other}" in done.stdout
     assert not (tmp_path / "alone-8").exists(), "nothing is changed"
     config = tmp_path / "zookeeper.properties"
     config.write_text(f"dataDir={tmp_path}/tree\nclientPort={cluster.client_port}\nadmin.enableServer=false\n")
@@ -251,6 +252,19 @@ def test_pain_8_the_holder_of_a_taken_port_is_named(cluster, tmp_path):
     assert f"LB-1003 port {cluster.client_port}" in done.stdout, done.stdout
     assert f"PID {cluster.coordinator.process.pid} (" in done.stdout
     assert not (tmp_path / "tree").exists()
+
+
+def test_pain_8_cluster_up_starts_nothing_when_a_port_is_taken(checkout):
+    with socket.socket() as holder:
+        holder.bind(("", checkout.ports[9093]))
+        holder.listen()
+        done = checkout.script("cluster", "up")
+    assert done.returncode == 1
+    assert f"port {checkout.ports[9093]} is held by PID {os.getpid()} (" in done.stderr, done.stderr
+    assert "config/server-1.properties" in done.stderr
+    assert checkout.pids() == []
+    done = checkout.script("cluster", "up", "--brokers", 4)
+    assert done.returncode == 1 and "config/server-3.properties" in done.stderr and checkout.pids() == []
 
 
 # 9: the broker comes first
@@ -574,6 +588,8 @@ def test_cluster_up_twice_kill_restart_and_the_morning_after(checkout):
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r" OK +cluster \S{22} is up: controller is broker \d, 4 processes", done.stdout), done.stdout
     identity = re.search(r"cluster (\S{22})", done.stdout)[1]
+    if os.getuid() == 0:
+        assert done.stdout.count("running as root") == 1
     pids = sorted(checkout.pids())
     again = checkout.script("cluster", "up")
     assert again.returncode == 0 and again.stdout.count(" keep ") == 4 and sorted(checkout.pids()) == pids
