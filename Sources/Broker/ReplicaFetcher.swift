@@ -57,6 +57,8 @@ final class ReplicaFetcher {
         var askedFrom: Offset = 0
         /// Errors since it was last answered.
         var errors = 0
+        /// Followed no longer, or anew under another epoch.
+        var isOver = false
         init(_ host: PartitionHost) {
             self.host = host
             epoch = host.leaderEpoch
@@ -109,15 +111,28 @@ final class ReplicaFetcher {
 
     func follow(_ host: PartitionHost) {
         let one = Followed(host)
-        let place = followed.firstIndex { $0.host.partition >= host.partition } ?? followed.count
-        followed.insert(one, at: place)
+        followed.insert(one, at: place(of: host.partition))
         host.settle { [weak self, weak one] result in
             guard let one else { return }
             self?.proceed(one, result)
         }
     }
 
-    func leave(_ partition: TopicPartition) { followed.removeAll { $0.host.partition == partition } }
+    func leave(_ partition: TopicPartition) {
+        let place = place(of: partition)
+        guard place < followed.count, followed[place].host.partition == partition else { return }
+        followed.remove(at: place).isOver = true
+    }
+
+    /// Of the first one that is not before `partition`.
+    private func place(of partition: TopicPartition) -> Int {
+        var (low, high) = (0, followed.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if followed[middle].host.partition < partition { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
 
     func stop() {
         isOpen = false
@@ -130,7 +145,7 @@ final class ReplicaFetcher {
     }
 
     private func isCurrent(_ one: Followed) -> Bool {
-        isOpen && one.host.follows(source, under: one.epoch) && followed.contains { $0 === one }
+        isOpen && !one.isOver && one.host.follows(source, under: one.epoch)
     }
 
     // MARK: What the follower's mind orders
@@ -159,9 +174,16 @@ final class ReplicaFetcher {
                 // Where to fetch from is known when it is done.
                 return one.host.truncate(to: offset) { [weak self] in self?.proceed(one, $0) }
             case .startOver(let offset):
-                world.journal.warning(
-                    "starts over: the leader has deleted what comes next here",
-                    ["partition": one.host.partition, "from": one.host.log.nextOffset, "to": offset, "leader": source])
+                let log = one.host.log
+                let isEmpty = log.logStartOffset == log.nextOffset
+                let facts: Journal.Fields = [
+                    "partition": one.host.partition, "from": log.nextOffset, "to": offset, "leader": source,
+                ]
+                if isEmpty {
+                    world.journal.info("begins where the leader's log begins", facts)
+                } else {
+                    world.journal.warning("starts over: the leader has deleted what comes next here", facts)
+                }
                 one.state = .busy
                 return one.host.startOver(at: offset) { [weak self] in self?.proceed(one, $0) }
             // Kept by the mind; whoever waits was woken.

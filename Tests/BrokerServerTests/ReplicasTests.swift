@@ -272,7 +272,7 @@ struct ReplicasTests {
             simulation.run(for: .milliseconds(draw(300...3000)))
             let victim = draw(0...2)
             let others = (0...2).filter { $0 != victim }.map { "broker-\($0)" }
-            switch draw(0...4) {
+            switch draw(0...6) {
             case 0:
                 stage.crash(victim)
                 simulation.run(for: .milliseconds(draw(50...10_000)))
@@ -295,6 +295,15 @@ struct ReplicasTests {
                 simulation.network.partition(["broker-\(victim)"], from: others + ["coordinator"])
                 simulation.run(for: .milliseconds(draw(100...12_000)))
                 simulation.network.heal()
+            case 4:
+                // It leads on when it comes to itself, and nobody follows.
+                simulation.node("broker-\(victim)").pause()
+                simulation.run(for: .milliseconds(draw(100...12_000)))
+                simulation.node("broker-\(victim)").resume()
+            case 5:
+                simulation.node("coordinator").crash(.process)
+                simulation.run(for: .milliseconds(draw(50...9000)))
+                simulation.node("coordinator").restart()
             default:
                 for other in others { simulation.network.breakConnections(between: "broker-\(victim)", and: other) }
             }

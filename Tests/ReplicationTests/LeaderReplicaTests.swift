@@ -118,6 +118,17 @@ struct InSyncSetTests {
             .init(epoch: 0, partitionEpoch: 5, replicas: [1, 2], inSync: [1, 2]), logEnd: 10, at: .start)
         #expect(leader.proposal == nil)
     }
+
+    @Test("nobody waits for a dead follower that is not in sync") func deadFollower() {
+        var leader = LeaderReplica.leading(as: 1, inSync: [1, 2], logEnd: 10, replicas: [1, 2, 3])
+        _ = leader.followerFetched(2, from: 10, at: .start)
+        // It has caught up, and is about to join: it is waited for.
+        _ = leader.followerFetched(3, from: 10, at: .start)
+        _ = leader.inSyncSetRefused(.notAdmitted, at: .start)
+        _ = leader.recordsAppended(logEnd: 12, at: .start)
+        #expect(leader.followerFetched(2, from: 12, at: .start) == [])
+        #expect(leader.brokersChanged(mayJoin: { $0 != 3 }, at: .start) == [.advanceHighWatermark(to: 12)])
+    }
 }
 
 @Suite("Acks")
@@ -142,16 +153,5 @@ struct AcksTests {
             .init(epoch: 0, partitionEpoch: 1, replicas: [1, 2], inSync: [1]), logEnd: 10, at: .start)
         #expect(
             leader.verdict(for: .allInSync, upTo: 10) == .refused(.notEnoughReplicasAfterAppend(inSync: 1, needed: 2)))
-    }
-
-    @Test("nobody waits for a dead follower that is not in sync") func deadFollower() {
-        var leader = LeaderReplica.leading(as: 1, inSync: [1, 2], logEnd: 10, replicas: [1, 2, 3])
-        _ = leader.followerFetched(2, from: 10, at: .start)
-        // It has caught up, and is about to join: it is waited for.
-        _ = leader.followerFetched(3, from: 10, at: .start)
-        _ = leader.inSyncSetRefused(.notAdmitted, at: .start)
-        _ = leader.recordsAppended(logEnd: 12, at: .start)
-        #expect(leader.followerFetched(2, from: 12, at: .start) == [])
-        #expect(leader.brokersChanged(mayJoin: { $0 != 3 }, at: .start) == [.advanceHighWatermark(to: 12)])
     }
 }
