@@ -145,9 +145,16 @@ start_server() {
     echo "$pid" >"$RUN_DIR/$kind-$id-$pid.pid"
     local ready='binding to port'
     [ "$kind" = broker ] && ready='started (kafka.server.KafkaServer)'
+    local turns=0 shown=0 waits
     while kill -0 "$pid" 2>/dev/null; do
         tail -c +$((before + 1)) "$out" | grep -qF "$ready" && return 0
         sleep 0.01
+        # A start that waits says for what, also here.
+        if [ $((++turns % 50)) -eq 0 ]; then
+            mapfile -t waits < <(tail -c +$((before + 1)) "$out" | grep -E 'waiting for the coordinator|waits for the former')
+            [ ${#waits[@]} -le $shown ] || printf '%s\n' "${waits[@]:$shown}" >&2
+            shown=${#waits[@]}
+        fi
     done
     rm -f "$RUN_DIR/$kind-$id-$pid.pid"
     tail -c +$((before + 1)) "$out" | tail -n 5 >&2

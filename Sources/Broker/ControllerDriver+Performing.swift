@@ -239,7 +239,8 @@ extension ControllerDriver {
             journal.info(
                 "elected a leader",
                 [
-                    "partition": partition, "from": ControllerDriver.name(from), "leader": ControllerDriver.name(state.leader),
+                    "partition": partition, "from": ControllerDriver.name(from),
+                    "leader": ControllerDriver.name(state.leader),
                     "epoch": state.leaderEpoch,
                     "isr": state.inSync.map(\.description).joined(separator: ","),
                 ])

@@ -16,7 +16,10 @@ extension BrokerNode {
             guard !attempt.isOver else { return }
             world.journal.warning(
                 "stops without having handed everything over",
-                ["partitions": attempt.stillLed, "reason": reachesCoordinator ? attempt.problem : "the coordinator is away"])
+                [
+                    "partitions": attempt.stillLed,
+                    "reason": reachesCoordinator ? attempt.problem : "the coordinator is away",
+                ])
             attempt.end()
         }
         attempt.ended = { [world] in world.timers.cancel(limit) }

@@ -259,7 +259,8 @@ package final class CoordinationClient {
         case .attemptFailed(let host, let reason):
             // Once a loss; whoever starts says itself what it waits for.
             if saysAttempts {
-                journal.info("cannot reach the coordinator, and goes on trying", ["coordinator": host, "reason": reason])
+                journal.info(
+                    "cannot reach the coordinator, and goes on trying", ["coordinator": host, "reason": reason])
             }
             saysAttempts = false
         case .expired: journal.warning("the session has expired", ["session": hex(sessionID)])

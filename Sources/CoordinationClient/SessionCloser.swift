@@ -34,7 +34,8 @@ private final class SessionCloser {
     private var keeper: SessionCloser?
 
     init(
-        world: any World, trouble: @escaping (String) -> Void, then: @escaping (CoordinationClient.ClosingOutcome) -> Void
+        world: any World, trouble: @escaping (String) -> Void,
+        then: @escaping (CoordinationClient.ClosingOutcome) -> Void
     ) {
         self.world = world
         self.trouble = trouble

@@ -18,7 +18,8 @@ package final class CoordinatorProcess: ServerProgram {
         let unknown = config.notUnderstood
         guard !unknown.isEmpty else { return }
         let words = unknown.map { entry in entry.name + (entry.nearest.map { " (did you mean \($0)?)" } ?? "") }
-        let text = "\(unknown.count) setting\(unknown.count == 1 ? "" : "s") not understood: \(words.joined(separator: ", "))"
+        let text =
+            "\(unknown.count) setting\(unknown.count == 1 ? "" : "s") not understood: \(words.joined(separator: ", "))"
         guard !switches.contains("strict-config") else { throw ServerFailure(text) }
         world.journal.warning(text)
     }

@@ -20,7 +20,10 @@ package enum ToolRun {
             do throws(CommandLineError) {
                 line = try CommandLine(arguments, options: help.options)
             } catch {
-                throw ToolFailure.usage(error.message, help)
+                let isOld = error.message.hasPrefix("zookeeper is not")
+                throw ToolFailure.usage(
+                    error.message + (isOld ? "; write --bootstrap-server localhost:9092, a broker's address" : ""), help
+                )
             }
             if line.has("help") {
                 tool.say(help.text)

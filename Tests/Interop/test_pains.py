@@ -229,6 +229,8 @@ def test_pain_7_zookeeper_as_in_old_tutorials(cluster):
         "kafka-console-consumer", "--zookeeper", cluster.zookeeper, "--topic", "old-words", "--from-beginning",
         "--max-messages", 1, check=0)
     assert done.stdout == "hello\n" and note in done.stderr
+    done = cluster.tool("kafka-consumer-groups", "--zookeeper", cluster.zookeeper, "--list", check=1)
+    assert done.stderr.startswith("zookeeper is not a recognized option; write --bootstrap-server localhost:9092")
     done = cluster.tool("kafka-topics", "--zookeeper", f"localhost:{free_port()}", "--list", timeout=30, check=1)
     assert "LB-2009 no coordinator answers" in done.stderr
 
@@ -283,6 +285,14 @@ def test_pain_9_a_broker_before_its_coordinator_waits_aloud_and_gives_up(tmp_pat
     lines = done.stdout.splitlines()
     assert "LB-1009 no coordinator answered at" in lines[-1]
     assert len([line for line in lines if "refused" in line]) == 3, "one line per decision:\n" + done.stdout
+
+
+def test_pain_9_a_start_behind_passes_the_waiting_on(checkout):
+    done = checkout.script(
+        "kafka-server-start", "-daemon", "config/server.properties", "--override", "zookeeper.connection.timeout.ms=3000")
+    assert done.returncode == 1
+    assert re.search(r"waiting for the coordinator at localhost:\d+ \(Connection refused\), [12] s left", done.stderr), done.stderr
+    assert "LB-1009" in done.stderr.splitlines()[-1]
 
 
 def test_pain_9_it_goes_on_when_the_coordinator_comes(tmp_path):

@@ -24,12 +24,17 @@ package enum ConsoleConsumerCommand {
             .flag("skip-message-on-error", help: "Leave out a record that cannot be shown, and go on."),
             .value(
                 "property", of: "KEY=VALUE",
-                help: "print.timestamp, print.key, print.offset, print.partition, print.headers, print.value (true or false); "
+                help:
+                    "print.timestamp, print.key, print.offset, print.partition, print.headers, print.value (true or false); "
                     + "key.separator, line.separator, headers.separator, null.literal; key.deserializer, "
                     + "value.deserializer, headers.deserializer."),
-            .value("formatter", of: "CLASS", help: "DefaultMessageFormatter, LoggingMessageFormatter or NoOpMessageFormatter."),
+            .value(
+                "formatter", of: "CLASS",
+                help: "DefaultMessageFormatter, LoggingMessageFormatter or NoOpMessageFormatter."),
             .value("formatter-config", of: "FILE", help: "What --property says, as a file; --property wins."),
-            .value("consumer-property", of: "KEY=VALUE", help: "A setting of the consumer, such as auto.offset.reset=none."),
+            .value(
+                "consumer-property", of: "KEY=VALUE", help: "A setting of the consumer, such as auto.offset.reset=none."
+            ),
             .value("consumer.config", of: "FILE", help: "The same as a file; --consumer-property wins."),
             .value("key-deserializer", of: "CLASS", help: "How keys are shown."),
             .value("value-deserializer", of: "CLASS", help: "How values are shown."),
@@ -63,6 +68,8 @@ package enum ConsoleConsumerCommand {
     }
 
     private static func read(_ path: String?, _ tool: any ToolWorld) throws(CommandLineError) -> Properties {
-        do throws(ToolFailure) { return try Bootstrap.properties(path, tool) } catch { throw CommandLineError(error.message) }
+        do throws(ToolFailure) { return try Bootstrap.properties(path, tool) } catch {
+            throw CommandLineError(error.message)
+        }
     }
 }
