@@ -157,7 +157,9 @@ start_server() {
         fi
     done
     rm -f "$RUN_DIR/$kind-$id-$pid.pid"
-    tail -c +$((before + 1)) "$out" | tail -n 5 >&2
+    # The line that says why; else whatever came last.
+    tail -c +$((before + 1)) "$out" | grep -E 'error: | ERROR ' | tail -n 3 >&2
+    [ "${PIPESTATUS[1]}" -eq 0 ] || tail -c +$((before + 1)) "$out" | tail -n 5 >&2
     return 1
 }
 
