@@ -31,7 +31,10 @@ extension BrokerNode {
         let channels = ControllerChannels(world: world) { [unowned self] broker in controlLink(to: broker) }
         let controllerSettings = controllerSettings
         let controller = ControllerDriver(world: world, tree: tree, settings: controllerSettings, channels: channels)
-        controller.controllerChanged = { [weak self] holder in self?.metadata.setController(holder ?? .none) }
+        controller.controllerChanged = { [weak self] holder in
+            self?.metadata.setController(holder ?? .none)
+            self?.inSyncPublisher?.controllerChanged()
+        }
         self.controller = controller
         replicate(controller)
         topicAdmin = TopicAdmin(

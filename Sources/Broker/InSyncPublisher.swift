@@ -57,6 +57,13 @@ final class InSyncPublisher {
         wake(after: .zero)
     }
 
+    /// Whoever was asked is no longer the one to ask, and perhaps dead without a word: its answer is not waited for.
+    func controllerChanged() {
+        guard isAsking, let link, !link.isEnded else { return }
+        if case .there(let address) = controller(), address == link.address { return }
+        link.close()
+    }
+
     func stop() {
         isOpen = false
         waiting = []
@@ -115,6 +122,7 @@ final class InSyncPublisher {
         link?.close()
         var options = LinkOptions(clientID: "broker-\(me)")
         options.connectTimeout = .seconds(2)
+        options.requestTimeout = .seconds(2)
         let made = BrokerLink(world: world, to: address, options: options)
         link = made
         return made

@@ -283,6 +283,8 @@ final class ReplicaFetcher {
         forgetSession()
         var options = LinkOptions(clientID: "broker-\(me)-fetcher-\(source)")
         options.connectTimeout = .seconds(5)
+        // For the agreement on versions; a fetch brings its own.
+        options.requestTimeout = .seconds(5)
         let made = BrokerLink(world: world, to: address, options: options)
         link = made
         return made
