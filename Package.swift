@@ -31,10 +31,10 @@ let package = Package(
 
         // Ground.
         module("Bytes", ["CSystem", "CZlib"]),
-        module("Platform", ["Bytes"]),
+        module("Platform"),
         module("Configuration"),
-        module("PosixPlatform", ["CSystem", "Bytes", "Platform"]),
-        module("SimulatedPlatform", ["Bytes", "Platform"]),
+        module("PosixPlatform", ["CSystem", "Platform"]),
+        module("SimulatedPlatform", ["Platform"]),
 
         // Nouns and wires.
         module("ClusterModel", ["Bytes"]),
@@ -44,7 +44,7 @@ let package = Package(
         module("Records", ["Bytes", "ClusterModel", "Compression"]),
 
         // Coordination.
-        module("Coordination", ["Bytes", "Platform", "CoordinationProtocol"]),
+        module("Coordination", ["Bytes", "CoordinationProtocol"]),
         module(
             "CoordinationServer", ["Bytes", "Platform", "Configuration", "CoordinationProtocol", "Coordination"]),
         module("CoordinationClient", ["Bytes", "Platform", "CoordinationProtocol"]),
@@ -52,7 +52,7 @@ let package = Package(
         // The log, and who decides about it.
         module("CommitLog", ["Bytes", "Platform", "ClusterModel", "Records"]),
         module("Replication", ["Platform", "ClusterModel"]),
-        module("Controller", ["Bytes", "Platform", "ClusterModel"]),
+        module("Controller", ["Bytes", "ClusterModel"]),
         module("ConsumerGroups", ["Bytes", "Platform", "ClusterModel", "KafkaProtocol"]),
 
         // Brokers and those who speak to them.
@@ -61,14 +61,13 @@ let package = Package(
             "Broker",
             [
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
-                "KafkaProtocol", "Compression", "Records", "CommitLog", "Replication", "Controller", "ConsumerGroups",
-                "KafkaClient",
+                "KafkaProtocol", "Records", "CommitLog", "Replication", "Controller", "ConsumerGroups", "KafkaClient",
             ]),
         module(
             "BrokerServer",
             [
-                "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationClient", "KafkaProtocol", "Records",
-                "CommitLog", "Replication", "ConsumerGroups", "KafkaClient", "Broker",
+                "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationClient", "KafkaProtocol", "CommitLog",
+                "Replication", "ConsumerGroups", "Broker",
             ]),
         module(
             "Tools",
@@ -79,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "letterbox",
             dependencies: [
-                "Platform", "PosixPlatform", "Configuration", "CoordinationServer", "BrokerServer", "Tools",
+                "CSystem", "Platform", "PosixPlatform", "Configuration", "CoordinationServer", "BrokerServer", "Tools",
             ],
             exclude: ["README.md"],
             swiftSettings: fast,
@@ -89,16 +88,16 @@ let package = Package(
         tests("Bytes", []),
         tests("Configuration", []),
         tests("PosixPlatform", ["Bytes", "Platform"]),
-        tests("SimulatedPlatform", ["Bytes", "Platform"]),
+        tests("SimulatedPlatform", ["Platform"]),
         tests("ClusterModel", ["Bytes"]),
         tests("CoordinationProtocol", ["Bytes"], golden: true),
         tests("KafkaProtocol", ["Bytes"], golden: true),
         tests("Compression", ["Bytes"]),
         tests("Records", ["Bytes", "Compression"], golden: true),
-        tests("Coordination", ["Bytes", "Platform", "CoordinationProtocol"]),
+        tests("Coordination", ["Bytes", "CoordinationProtocol"]),
         tests(
             "CoordinationServer",
-            ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "CoordinationProtocol", "Coordination"]),
+            ["Bytes", "Platform", "SimulatedPlatform", "CoordinationProtocol", "Coordination"]),
         tests(
             "CoordinationClient",
             [
@@ -108,20 +107,20 @@ let package = Package(
             "CommitLog", ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "ClusterModel", "Records"],
             golden: true),
         tests("Replication", ["Platform", "ClusterModel"]),
-        tests("Controller", ["Bytes", "Platform", "ClusterModel"]),
+        tests("Controller", ["Bytes", "ClusterModel"]),
         tests("ConsumerGroups", ["Bytes", "Platform", "ClusterModel", "KafkaProtocol"]),
         tests("KafkaClient", ["Bytes", "Platform", "SimulatedPlatform", "KafkaProtocol"]),
         tests(
             "Broker",
             [
-                "Bytes", "Platform", "SimulatedPlatform", "ClusterModel", "KafkaProtocol", "Records", "CommitLog",
-                "ConsumerGroups", "CoordinationServer", "CoordinationClient", "KafkaClient",
+                "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
+                "CommitLog", "ConsumerGroups", "CoordinationServer", "CoordinationClient", "KafkaClient",
             ]),
         tests(
             "BrokerServer",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
-                "CoordinationServer", "Broker",
+                "CoordinationServer", "KafkaClient", "Broker",
             ]),
         tests(
             "Tools",
