@@ -66,7 +66,8 @@ let package = Package(
         module(
             "BrokerServer",
             [
-                "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationClient", "KafkaProtocol", "CommitLog",
+                "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationClient", "KafkaProtocol",
+                "CommitLog",
                 "Replication", "ConsumerGroups", "Broker",
             ]),
         module(
@@ -82,7 +83,9 @@ let package = Package(
             ],
             exclude: ["README.md"],
             swiftSettings: fast,
-            linkerSettings: [.unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"], .when(configuration: .release))]),
+            linkerSettings: [
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"], .when(configuration: .release))
+            ]),
 
         // Tests, one suite a source file.
         tests("Bytes", []),

@@ -281,7 +281,8 @@ private func wholeNumber(of unit: Duration, in duration: Duration) -> Int64 {
     let fraction = duration.components.attoseconds / 1_000_000_000_000_000
     let sum = milliseconds.partialValue.addingReportingOverflow(fraction)
     if sum.overflow { return duration < .zero ? .min : .max }
-    return sum.partialValue / max(1, unit.components.seconds * 1000 + unit.components.attoseconds / 1_000_000_000_000_000)
+    return sum.partialValue
+        / max(1, unit.components.seconds * 1000 + unit.components.attoseconds / 1_000_000_000_000_000)
 }
 
 private func whole(_ text: String, _ type: ConfigType, _ key: String) throws(ConfigError) -> Int {

@@ -24,7 +24,9 @@ package struct Properties: Equatable, Sendable {
     }
 
     package init(parsing bytes: [UInt8]) throws(PropertiesError) {
-        let text = String(validating: bytes, as: UTF8.self) ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+        let text =
+            String(validating: bytes, as: UTF8.self)
+            ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
         try self.init(parsing: text)
     }
 
@@ -88,7 +90,11 @@ private func logicalLines(of text: String) -> [LogicalLine] {
         let end = rest.firstIndex { $0 == "\n" || $0 == "\r" } ?? rest.endIndex
         let line = rest[..<end].drop { $0 == " " || $0 == "\t" || $0 == "\u{0c}" }
         rest = rest[end...]
-        if rest.first == "\r" { rest.removeFirst(); if rest.first == "\n" { rest.removeFirst() } } else { rest = rest.dropFirst() }
+        if rest.first == "\r" {
+            rest.removeFirst(); if rest.first == "\n" { rest.removeFirst() }
+        } else {
+            rest = rest.dropFirst()
+        }
         number += 1
 
         if open == nil {

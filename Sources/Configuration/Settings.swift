@@ -22,12 +22,16 @@ package struct Settings: Sendable {
     package func isSet(_ key: some AnyConfigKey) -> Bool { properties[key.name] != nil }
 
     /// The value as DescribeConfigs shows it; nil when unset.
-    package func text(_ key: any AnyConfigKey) -> String? { properties[key.name].map { trimmed($0) } ?? key.defaultText }
+    package func text(_ key: any AnyConfigKey) -> String? {
+        properties[key.name].map { trimmed($0) } ?? key.defaultText
+    }
 
     /// Names in the file that no key bears, each with the nearest key if one is near.
     package var notUnderstood: [(name: String, nearest: String?)] {
         let known = Set(keys.map(\.name))
-        return properties.names.filter { !known.contains($0) }.map { ($0, nearestName(to: $0, among: keys.map(\.name))) }
+        return properties.names.filter { !known.contains($0) }.map {
+            ($0, nearestName(to: $0, among: keys.map(\.name)))
+        }
     }
 }
 

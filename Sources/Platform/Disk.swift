@@ -103,7 +103,8 @@ package protocol DiskLane: AnyObject {
     var pending: Int { get }
     /// Bytes must stay valid and unchanged during this call only (they are copied when the write has to wait). Done in place,
     /// on the deciding thread, while nothing is queued and the last writes were quick (page cache); else by the helper.
-    func write(_ bytes: UnsafeRawBufferPointer, to file: any File, at offset: Int64, then: @escaping (DiskError?) -> Void)
+    func write(
+        _ bytes: UnsafeRawBufferPointer, to file: any File, at offset: Int64, then: @escaping (DiskError?) -> Void)
     /// Always by the helper.
     func sync(_ file: any File, then: @escaping (DiskError?) -> Void)
     /// Blocking work on this lane's helper: opening, scanning, rolling, deleting. `job` may touch only what it owns.

@@ -102,7 +102,8 @@ package protocol Listener: AnyObject {
 package protocol Network: AnyObject {
     /// - Parameter host: empty for every address of both families.
     /// - Parameter accept: returns the new stream's owner, or nil to end it at once.
-    func listen(host: String, port: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?) throws(NetworkError)
+    func listen(host: String, port: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?)
+        throws(NetworkError)
         -> any Listener
     /// Resolves and connects; `handler.opened` or `handler.closed` tells how it went, never from within this call.
     @discardableResult

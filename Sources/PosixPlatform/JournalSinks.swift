@@ -74,9 +74,11 @@ package final class DescriptorSink: JournalSink {
         let fields = line.fields.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
         switch style {
         case .classic:
-            let date = "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(Int(parts.tm_mon) + 1))-\(padded(Int(parts.tm_mday)))"
+            let date =
+                "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(Int(parts.tm_mon) + 1))-\(padded(Int(parts.tm_mday)))"
             let level = ["DEBUG", "INFO", "INFO", "WARN", "ERROR"][line.level.rawValue]
-            let tail = line.text.hasSuffix(")") && line.text.contains(" (") ? "" : " (letterbox.\(logger(line.speaker)))"
+            let tail =
+                line.text.hasSuffix(")") && line.text.contains(" (") ? "" : " (letterbox.\(logger(line.speaker)))"
             return "[\(date) \(clock),\(padded(Int(line.wallMs % 1000), 3))] \(level) \(line.text)"
                 + (fields.isEmpty ? "" : " \(fields)") + tail
         case .narrated:

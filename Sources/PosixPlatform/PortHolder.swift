@@ -21,7 +21,8 @@ func portHolder(_ port: Int) -> String? {
             guard sockets.contains(linkTarget("/proc/\(process)/fd/\(descriptor)")) else { continue }
             let words = wholeFile("/proc/\(process)/cmdline").split(separator: "\0")
             let program = words.first?.split(separator: "/").last.map(String.init) ?? "?"
-            return "PID \(process) (\(([program] + words.dropFirst().prefix(1).map(String.init)).joined(separator: " ")))"
+            return
+                "PID \(process) (\(([program] + words.dropFirst().prefix(1).map(String.init)).joined(separator: " ")))"
         }
     }
     return nil

@@ -132,7 +132,9 @@ package final class PosixDisk: Disk {
         switch errno {
         case EEXIST:
             var status = stat()
-            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw failure("mkdir", path, EEXIST) }
+            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw failure("mkdir", path, EEXIST)
+            }
         case ENOENT:
             let parent = parentDirectory(of: path)
             guard parent != path else { throw failure("mkdir", path, ENOENT) }

@@ -104,7 +104,9 @@ private final class Dialer: EventSource {
         drop()
         guard connection.isDialing else { return cancelTimer() }
         guard let target = targets.popFirst() else { return giveUp() }
-        fd = socket(target.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        fd = socket(
+            target.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0
+        )
         guard fd >= 0 else {
             problem = Address.words(errno)
             return tryNext()
@@ -188,7 +190,8 @@ final class PosixListener: Listener {
 
     func bind(_ target: Address.Target, dualStack: Bool) throws(NetworkError) {
         let fd = socket(
-            target.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            target.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0
+        )
         guard fd >= 0 else { throw NetworkError(code: errno, "socket: \(Address.words(errno))") }
         var one: Int32 = 1
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, 4)

@@ -124,7 +124,8 @@ final class SimulatedConnection: Connection {
         guard state == .open, isEstablished else { return }
         while underWay < simulation.options.window, let first = output.first {
             let room = simulation.options.window - underWay
-            let count = Int.random(in: 1...max(1, min(room, simulation.options.largestPiece)), using: &simulation.random)
+            let count = Int.random(
+                in: 1...max(1, min(room, simulation.options.largestPiece)), using: &simulation.random)
             var piece: [UInt8] = []
             switch first {
             case .bytes(let bytes, let from):
@@ -202,7 +203,8 @@ final class SimulatedConnection: Connection {
         guard other.state != .over, other.life == other.node.life, other.node.isUp else {
             // Its system knows nothing of this stream (any more), and says so when it runs.
             if case .bytes = piece, other.node.hasPower, state != .over {
-                simulation.schedule(at: simulation.now + network.delay(other.node, node), on: node, life: life, "reset") {
+                simulation.schedule(at: simulation.now + network.delay(other.node, node), on: node, life: life, "reset")
+                {
                     self.broken("Connection reset by peer")
                 }
             }

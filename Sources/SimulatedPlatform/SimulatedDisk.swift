@@ -27,7 +27,9 @@ final class SimulatedDisk: Disk {
     func list(_ directory: String) throws(DiskError) -> [DirectoryEntry] {
         try check(.list, directory)
         return try storage.directory(directory, .list).shown.sorted { $0.key < $1.key }.map { name, entry in
-            if case .directory = entry { DirectoryEntry(name: name, isDirectory: true) } else {
+            if case .directory = entry {
+                DirectoryEntry(name: name, isDirectory: true)
+            } else {
                 DirectoryEntry(name: name, isDirectory: false)
             }
         }
@@ -86,7 +88,8 @@ struct Life {
     }
     func check(_ operation: DiskOperation, _ path: String) throws(DiskError) {
         guard let world, world.isAlive else {
-            throw DiskError(operation: operation.rawValue, path: path, code: 5, reason: "this life of the node has ended")
+            throw DiskError(
+                operation: operation.rawValue, path: path, code: 5, reason: "this life of the node has ended")
         }
     }
 }
@@ -229,7 +232,8 @@ final class SimulatedLane: DiskLane {
     private func enqueue(_ label: String, _ work: @escaping () -> () -> Void) {
         pending += 1
         let options = simulation.options
-        let delay = simulation.chance(options.diskStallChance) ? options.diskStall : simulation.chosen(options.diskDelay)
+        let delay =
+            simulation.chance(options.diskStallChance) ? options.diskStall : simulation.chosen(options.diskDelay)
         let done = max(simulation.now, lastDone) + delay
         let heard = done + .microseconds(Int.random(in: 1...50, using: &simulation.random))
         lastDone = heard

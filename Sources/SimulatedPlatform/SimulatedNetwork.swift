@@ -116,7 +116,9 @@ package final class SimulatedNetwork {
             guard server.hasPower, !isBlocked(client, server), !isBlocked(server, client) else {
                 // The system tries again until the caller's patience ends.
                 if simulation.now < deadline {
-                    simulation.after(.seconds(1), "syn again") { self.attempt(connection, server, port, deadline: deadline) }
+                    simulation.after(.seconds(1), "syn again") {
+                        self.attempt(connection, server, port, deadline: deadline)
+                    }
                 }
                 return
             }

@@ -300,7 +300,11 @@ package final class SimulatedStorage {
         let directory = try directory(path, .syncDirectory)
         var others: [[NameChange]] = []
         for changes in unsyncedNames {
-            if changes.contains(where: { $0.directory === directory }) { record(changes) } else { others.append(changes) }
+            if changes.contains(where: { $0.directory === directory }) {
+                record(changes)
+            } else {
+                others.append(changes)
+            }
         }
         unsyncedNames = others
     }

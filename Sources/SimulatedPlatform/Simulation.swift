@@ -111,7 +111,9 @@ package final class Simulation {
     }
 
     /// An event of one life of a node: it waits while the node is paused, and is void once that life is over.
-    func schedule(at instant: Instant, on node: SimulatedNode, life: Int, _ label: String, _ action: @escaping () -> Void) {
+    func schedule(
+        at instant: Instant, on node: SimulatedNode, life: Int, _ label: String, _ action: @escaping () -> Void
+    ) {
         queue.insert(at: max(now, instant), node: node, life: life, label: label, action)
     }
 

@@ -21,7 +21,8 @@ package enum CommandTable {
             Command("zookeeper-shell", "the coordinator's tree by hand", ZookeeperShellCommand.run),
             Command("zkCli", "the same under ZooKeeper's own name", ZookeeperShellCommand.runWithOptions),
             Command("kafka-console-consumer", "prints a topic's records", ConsoleConsumerCommand.run),
-            Command("kafka-consumer-groups", "lists and describes groups, moves their offsets", ConsumerGroupsCommand.run),
+            Command(
+                "kafka-consumer-groups", "lists and describes groups, moves their offsets", ConsumerGroupsCommand.run),
         ]
     }
 

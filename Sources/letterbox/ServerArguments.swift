@@ -17,7 +17,8 @@ struct ServerArguments {
     init(_ words: [String], kind: String, knownSwitches: [String]) throws(ServerFailure) {
         guard let file = words.first, !file.hasPrefix("-") else {
             throw ServerFailure(
-                "which properties file?  letterbox \(kind) config/\(kind == "broker" ? "server" : "zookeeper").properties")
+                "which properties file?  letterbox \(kind) config/\(kind == "broker" ? "server" : "zookeeper").properties"
+            )
         }
         self.file = file
         properties = try ServerArguments.read(file)

@@ -33,16 +33,22 @@ struct ConfigKeyTests {
             do throws(ConfigError) { try body() } catch { return error.description }
             return ""
         }
-        #expect(message { () throws(ConfigError) in _ = try partitions.value("0") }
-            == "Invalid value 0 for configuration num.partitions: Value must be at least 1")
-        #expect(message { () throws(ConfigError) in _ = try level.value("23") }
-            == "Invalid value 23 for configuration compression.zstd.level: Value must be no more than 22")
-        #expect(message { () throws(ConfigError) in _ = try partitions.value("3000000000") }
-            == "Invalid value 3000000000 for configuration num.partitions: Not a number of type INT")
-        #expect(message { () throws(ConfigError) in _ = try policy.value("delete,shred") }
-            == "Invalid value shred for configuration log.cleanup.policy: String must be one of: compact, delete")
-        #expect(message { () throws(ConfigError) in _ = try flag.value("yes") }
-            == "Invalid value yes for configuration auto.create.topics.enable: Expected value to be either true or false")
+        #expect(
+            message { () throws(ConfigError) in _ = try partitions.value("0") }
+                == "Invalid value 0 for configuration num.partitions: Value must be at least 1")
+        #expect(
+            message { () throws(ConfigError) in _ = try level.value("23") }
+                == "Invalid value 23 for configuration compression.zstd.level: Value must be no more than 22")
+        #expect(
+            message { () throws(ConfigError) in _ = try partitions.value("3000000000") }
+                == "Invalid value 3000000000 for configuration num.partitions: Not a number of type INT")
+        #expect(
+            message { () throws(ConfigError) in _ = try policy.value("delete,shred") }
+                == "Invalid value shred for configuration log.cleanup.policy: String must be one of: compact, delete")
+        #expect(
+            message { () throws(ConfigError) in _ = try flag.value("yes") }
+                == "Invalid value yes for configuration auto.create.topics.enable: Expected value to be either true or false"
+        )
     }
 
     @Test("describes itself")

@@ -27,7 +27,8 @@ struct JournalSinksTests {
     }
 
     @Test("has the shape that scripts know in the classic style") func classic() {
-        let text = DescriptorSink.format(line("[KafkaServer id=0] started (kafka.server.KafkaServer)"), .classic, colour: false)
+        let text = DescriptorSink.format(
+            line("[KafkaServer id=0] started (kafka.server.KafkaServer)"), .classic, colour: false)
         #expect(text.hasSuffix(",114] INFO [KafkaServer id=0] started (kafka.server.KafkaServer) port=9092"))
         #expect(text.hasPrefix("[2026-11-2"))
     }

@@ -291,7 +291,9 @@ struct PosixDiskLaneTests {
         #expect(answers == ["first"], "an idle lane writes in place")
         lane.sync(file) { _ in answers.append("sync") }
         bytes.withUnsafeBytes { raw in lane.write(raw, to: file, at: 4) { _ in answers.append("second") } }
-        lane.perform { () throws(DiskError) in file.size } then: { result in
+        lane.perform { () throws(DiskError) in
+            file.size
+        } then: { result in
             #expect(result == .success(8))
             answers.append("size")
         }

@@ -182,7 +182,8 @@ struct SimulatedNetworkTests {
         var fired: Instant?
         node.world.after(.seconds(1)) { fired = node.world.clock.now }
         client.onOpen = { $0.send([5]) }
-        simulation.node("client").world.network.connect(host: "server", port: 7000, timeout: .seconds(1), handler: client)
+        simulation.node("client").world.network.connect(
+            host: "server", port: 7000, timeout: .seconds(1), handler: client)
         simulation.run(for: .seconds(9))
         #expect(client.events == ["opened"] && fired == nil)
         node.resume()

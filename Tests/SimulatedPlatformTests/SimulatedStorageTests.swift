@@ -110,10 +110,18 @@ struct SimulatedStorageTests {
         var told: [String] = []
         for round in 0..<20 {
             [UInt8(round)].withUnsafeBytes {
-                lane.write($0, to: file, at: Int64(round)) { #expect($0 == nil); told.append("write \(round)") }
+                lane.write($0, to: file, at: Int64(round)) {
+                    #expect($0 == nil); told.append("write \(round)")
+                }
             }
-            lane.sync(file) { #expect($0 == nil); told.append("sync \(round)") }
-            lane.perform { () throws(DiskError) in file.size } then: { told.append("size \((try? $0.get()) ?? -1)") }
+            lane.sync(file) {
+                #expect($0 == nil); told.append("sync \(round)")
+            }
+            lane.perform { () throws(DiskError) in
+                file.size
+            } then: {
+                told.append("size \((try? $0.get()) ?? -1)")
+            }
         }
         #expect(lane.pending > 0)
         simulation.run(for: .seconds(5))

@@ -40,7 +40,9 @@ struct SimulationTests {
         var fired: [Int] = []
         world.after(.seconds(2)) { fired.append(3) }
         world.after(.seconds(1)) { fired.append(1) }
-        world.after(.seconds(1)) { fired.append(2); world.timers.soon { fired.append(20) } }
+        world.after(.seconds(1)) {
+            fired.append(2); world.timers.soon { fired.append(20) }
+        }
         let cancelled = world.after(.seconds(1)) { fired.append(99) }
         world.timers.cancel(cancelled)
         simulation.run(for: .seconds(1))

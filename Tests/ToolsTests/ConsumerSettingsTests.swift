@@ -19,14 +19,19 @@ struct ConsumerSettingsTests {
         let member = try settings("-topic", "t", "--group=g", "--from-beginning")
         #expect(member.group == "g" && member.commits && member.reset == .earliest)
         #expect(try settings("--topic", "t", file: Properties(["group.id": "f"])).group == "f")
-        #expect(throws: CommandLineError.self) { try settings("--topic", "t", "--group", "g", file: Properties(["group.id": "f"])) }
+        #expect(throws: CommandLineError.self) {
+            try settings("--topic", "t", "--group", "g", file: Properties(["group.id": "f"]))
+        }
     }
 
     @Test("one partition begins at its end, at an offset, or at the beginning") func partitions() throws {
         func start(_ words: String...) throws -> ConsumerSettings.Start? {
             let line = try CommandLine(
                 ["--topic", "t", "--partition", "1"] + words, options: ConsoleConsumerCommand.help.options)
-            guard case .partition("t", 1, let start) = try ConsumerSettings(line, file: Properties(), formatter: Properties()).subject
+            guard
+                case .partition("t", 1, let start) = try ConsumerSettings(
+                    line, file: Properties(), formatter: Properties()
+                ).subject
             else { return nil }
             return start
         }
@@ -34,7 +39,9 @@ struct ConsumerSettingsTests {
         #expect(try start("--offset", "40") == .offset(40))
         #expect(try start("--offset", "Earliest") == .earliest)
         #expect(try start("--from-beginning") == .earliest)
-        for wrong in [["--offset", "-3"], ["--offset", "x"], ["--group", "g"], ["--from-beginning", "--offset", "1"]] {
+        for wrong in [
+            ["--offset", "-3"], ["--offset", "x"], ["--group", "g"], ["--from-beginning", "--offset", "1"],
+        ] {
             #expect(throws: CommandLineError.self) {
                 let line = try CommandLine(
                     ["--topic", "t", "--partition", "1"] + wrong, options: ConsoleConsumerCommand.help.options)
@@ -97,10 +104,12 @@ struct RecordFormatTests {
             try line(all, key: nil, value: Array("one".utf8))
                 == "CreateTime:77\tPartition:2\tOffset:5\tNO_HEADERS\tnull\tone\n")
         let headers = [
-            RecordHeader(key: Array("h1".utf8), value: Array("a".utf8)), RecordHeader(key: Array("h2".utf8), value: nil),
+            RecordHeader(key: Array("h1".utf8), value: Array("a".utf8)),
+            RecordHeader(key: Array("h2".utf8), value: nil),
         ]
         #expect(
-            try line(Properties(["print.headers": "true", "null.literal": "-"]), key: "k", value: nil, headers: headers)
+            try line(
+                Properties(["print.headers": "true", "null.literal": "-"]), key: "k", value: nil, headers: headers)
                 == "h1:a,h2:-\t-\n")
     }
 

@@ -57,7 +57,8 @@ struct GroupTablesTests {
 
     @Test("filters know the states in any spelling") func filter() throws {
         #expect(
-            try GroupsWork.filter("stable, PREPARING_REBALANCE", among: GroupsWork.states, singular: "state", plural: "states")
+            try GroupsWork.filter(
+                "stable, PREPARING_REBALANCE", among: GroupsWork.states, singular: "state", plural: "states")
                 == ["Stable", "PreparingRebalance"])
         #expect(throws: CommandLineError.self) {
             try GroupsWork.filter("asleep", among: GroupsWork.states, singular: "state", plural: "states")
@@ -74,7 +75,8 @@ struct GroupTablesTests {
 
     @Test("options that exclude each other are refused") func options() throws {
         func check(_ words: String) throws {
-            let line = try CommandLine(words.split(separator: " ").map(String.init), options: ConsumerGroupsCommand.help.options)
+            let line = try CommandLine(
+                words.split(separator: " ").map(String.init), options: ConsumerGroupsCommand.help.options)
             try ConsumerGroupsCommand.check(line, bootstrap: "here:1")
         }
         try check("--list --state")

@@ -57,7 +57,9 @@ struct OffsetResetTests {
     }
 
     @Test("what was exported is read again") func file() throws {
-        let rows = [ResetRow(group: "a,\"b", partition: zero, offset: 3), ResetRow(group: "c", partition: one, offset: 0)]
+        let rows = [
+            ResetRow(group: "a,\"b", partition: zero, offset: 3), ResetRow(group: "c", partition: one, offset: 0),
+        ]
         let text = ResetFile.text(rows, withGroup: true)
         #expect(text == "\"a,\"\"b\",orders,0,3\nc,orders,1,0\n")
         #expect(try ResetFile.parse(text, singleGroup: false) == rows)

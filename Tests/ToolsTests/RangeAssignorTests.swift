@@ -16,7 +16,9 @@ struct RangeAssignorTests {
     }
 
     @Test("gives nothing to those that are too many, and does each topic by itself") func tooMany() {
-        let members = [RangeAssignor.Member(id: "a", topics: ["t", "u"]), RangeAssignor.Member(id: "b", topics: ["u"])]
+        let members = [
+            RangeAssignor.Member(id: "a", topics: ["t", "u"]), RangeAssignor.Member(id: "b", topics: ["u"]),
+        ]
         let shares = RangeAssignor.assign(members, partitionCounts: ["t": 2, "u": 1, "v": 9])
         #expect(shares["a"] == [TopicPartition("t", 0), TopicPartition("t", 1), TopicPartition("u", 0)])
         #expect(shares["b"] == [])

@@ -89,7 +89,9 @@ final class ConsoleConsumer {
     }
 
     private static func unquoted(_ text: String) -> String {
-        guard text.count >= 2, let first = text.first, first == text.last, first == "\"" || first == "'" else { return text }
+        guard text.count >= 2, let first = text.first, first == text.last, first == "\"" || first == "'" else {
+            return text
+        }
         return String(text.dropFirst().dropLast())
     }
 
@@ -359,7 +361,8 @@ final class ConsoleConsumer {
                 let advice =
                     self.committedAtStart.isEmpty
                     ? "Add --from-beginning to read them." : "group \(self.group) has read them."
-                self.tool.warn("waiting at the end of \(topics) (\(partitions), \(before) messages before you). \(advice)")
+                self.tool.warn(
+                    "waiting at the end of \(topics) (\(partitions), \(before) messages before you). \(advice)")
             }
         }
     }

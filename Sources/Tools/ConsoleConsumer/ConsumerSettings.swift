@@ -143,7 +143,9 @@ package struct ConsumerSettings {
         }
     }
 
-    private static func group(_ option: String?, _ file: Properties, _ all: Properties) throws(CommandLineError) -> String? {
+    private static func group(_ option: String?, _ file: Properties, _ all: Properties) throws(CommandLineError)
+        -> String?
+    {
         var given: [String] = []
         for name in [option, file["group.id"], all["group.id"]].compactMap({ $0 }) where !given.contains(name) {
             given.append(name)
@@ -161,7 +163,8 @@ package struct ConsumerSettings {
         guard let text else { return isFromBeginning ? .earliest : .latest }
         if isFromBeginning, text != "earliest" {
             throw CommandLineError(
-                "Can't simultaneously specify --from-beginning and 'auto.offset.reset=\(text)', please remove one option")
+                "Can't simultaneously specify --from-beginning and 'auto.offset.reset=\(text)', please remove one option"
+            )
         }
         switch text {
         case "earliest": return .earliest
@@ -169,7 +172,8 @@ package struct ConsumerSettings {
         case "none": return .none
         default:
             throw CommandLineError(
-                "Invalid value \(text) for configuration auto.offset.reset: String must be one of: latest, earliest, none")
+                "Invalid value \(text) for configuration auto.offset.reset: String must be one of: latest, earliest, none"
+            )
         }
     }
 }
@@ -191,7 +195,8 @@ private struct PropertyReader {
         case "true": return true
         case "false": return false
         default:
-            throw CommandLineError("Invalid value \(text) for configuration \(key): Expected value to be either true or false")
+            throw CommandLineError(
+                "Invalid value \(text) for configuration \(key): Expected value to be either true or false")
         }
     }
 }

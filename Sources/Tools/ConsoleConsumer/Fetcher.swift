@@ -84,7 +84,9 @@ final class Fetcher {
             }
         }
         for (leader, wanted) in lookups.sorted(by: { $0.key < $1.key }) { lookUp(wanted, leader) }
-        for (leader, wanted) in fetches.sorted(by: { $0.key < $1.key }) where !busy.contains(leader) { fetch(wanted, leader) }
+        for (leader, wanted) in fetches.sorted(by: { $0.key < $1.key }) where !busy.contains(leader) {
+            fetch(wanted, leader)
+        }
         if isLeaderless { refresh() }
     }
 

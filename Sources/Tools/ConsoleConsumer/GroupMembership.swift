@@ -83,7 +83,11 @@ final class GroupMembership {
         if let version = coordinator.version(of: .leaveGroup), version < 3 {
             request.memberID = memberID
         } else {
-            request.members = [.with { $0.memberID = memberID; $0.reason = "the consumer is being closed" }]
+            request.members = [
+                .with {
+                    $0.memberID = memberID; $0.reason = "the consumer is being closed"
+                }
+            ]
         }
         coordinator.send(request, timeout: .seconds(3)) { _ in
             coordinator.close()
@@ -306,8 +310,9 @@ final class GroupMembership {
             join()
         case .notCoordinator, .coordinatorNotAvailable: forgetCoordinator()
         case .fencedInstanceID:
-            onFatal("The broker rejected this static consumer since another consumer with the same group.instance.id has "
-                + "registered with a different member.id.")
+            onFatal(
+                "The broker rejected this static consumer since another consumer with the same group.instance.id has "
+                    + "registered with a different member.id.")
         case _ where error.isRetriable: break
         default: onFatal("group \(group): \(GroupsAdmin.words(error))")
         }
@@ -375,7 +380,9 @@ final class GroupMembership {
                 var error = ErrorCode.none
                 if case .success(let response) = result {
                     for topic in response.topics {
-                        for partition in topic.partitions where partition.errorCode != .none { error = partition.errorCode }
+                        for partition in topic.partitions where partition.errorCode != .none {
+                            error = partition.errorCode
+                        }
                     }
                 } else {
                     error = .networkException
@@ -383,8 +390,9 @@ final class GroupMembership {
                 }
                 if error == .notCoordinator || error == .coordinatorNotAvailable { forgetCoordinator() }
                 then(error)
-                if here == round, state == .stable, error == .unknownMemberID || error == .illegalGeneration
-                    || error == .rebalanceInProgress || error == .fencedInstanceID
+                if here == round, state == .stable,
+                    error == .unknownMemberID || error == .illegalGeneration
+                        || error == .rebalanceInProgress || error == .fencedInstanceID
                 {
                     heard(error)
                 }

@@ -12,7 +12,8 @@ package struct RecordFormat {
         /// By the name of Kafka's class, with or without its package.
         package init?(className: String) {
             switch className.split(separator: ".").last ?? "" {
-            case "StringDeserializer", "ByteArrayDeserializer", "BytesDeserializer", "ByteBufferDeserializer": self = .raw
+            case "StringDeserializer", "ByteArrayDeserializer", "BytesDeserializer", "ByteBufferDeserializer":
+                self = .raw
             case "ShortDeserializer": self = .int16
             case "IntegerDeserializer": self = .int32
             case "LongDeserializer": self = .int64

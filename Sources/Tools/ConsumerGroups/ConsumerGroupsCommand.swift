@@ -19,7 +19,8 @@ package enum ConsumerGroupsCommand {
             .flag("describe", help: "Show a group's offsets and how far they are behind (lag)."),
             .flag("delete", help: "Delete groups with all their offsets; they must be empty."),
             .flag("delete-offsets", help: "Delete a group's offsets of topics that it does not read now."),
-            .flag("reset-offsets", help: "Move a group's offsets; it must be empty. A dry run unless --execute is given."),
+            .flag(
+                "reset-offsets", help: "Move a group's offsets; it must be empty. A dry run unless --execute is given."),
             .value("group", of: "GROUP", help: "The group; may be repeated."),
             .flag("all-groups", help: "All groups."),
             .value(
@@ -27,7 +28,8 @@ package enum ConsumerGroupsCommand {
             .flag("all-topics", help: "Reset: all topics of which the group has offsets."),
             .flag("offsets", help: "Describe offsets and lag (the default)."),
             .flag("members", help: "Describe members."),
-            .optional("state", of: "STATES", help: "Describe the group's state; list: show states, or only those named."),
+            .optional(
+                "state", of: "STATES", help: "Describe the group's state; list: show states, or only those named."),
             .optional("type", of: "TYPES", help: "List: show types, or only those named."),
             .flag("verbose", help: "Describe: more, such as each member's partitions."),
             .flag("to-earliest", help: "Reset to the first offset."),
@@ -36,7 +38,8 @@ package enum ConsumerGroupsCommand {
             .value("to-offset", of: "N", help: "Reset to this offset."),
             .value("shift-by", of: "N", help: "Reset by so many offsets, forward or (negative) back."),
             .value(
-                "to-datetime", of: "TIME", help: "Reset to the first record from then on: YYYY-MM-DDThh:mm:ss.sss, UTC unless a "
+                "to-datetime", of: "TIME",
+                help: "Reset to the first record from then on: YYYY-MM-DDThh:mm:ss.sss, UTC unless a "
                     + "zone follows."),
             .value("by-duration", of: "DURATION", help: "Reset to that long ago: PnDTnHnMnS."),
             .value("from-file", of: "FILE", help: "Reset to what --export wrote."),
@@ -103,7 +106,8 @@ package enum ConsumerGroupsCommand {
     package static func check(_ line: CommandLine, bootstrap: String?) throws(CommandLineError) {
         guard actions.count(where: { line.has($0) }) == 1 else {
             throw CommandLineError(
-                "Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets")
+                "Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets"
+            )
         }
         if bootstrap == nil { try line.require("bootstrap-server") }
         let hasScope = line.has("group") || line.has("all-groups")
@@ -136,7 +140,8 @@ package enum ConsumerGroupsCommand {
         }
         if line.has("describe") {
             if ["members", "offsets", "state"].count(where: { line.has($0) }) > 1 {
-                throw CommandLineError("Option [describe] takes at most one of these options: [members], [offsets], [state]")
+                throw CommandLineError(
+                    "Option [describe] takes at most one of these options: [members], [offsets], [state]")
             }
             if try line.value("state") != nil {
                 throw CommandLineError("Option [describe] does not take a value for [state]")

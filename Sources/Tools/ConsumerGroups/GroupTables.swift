@@ -48,7 +48,9 @@ package enum GroupTables {
         }
     }
 
-    package static func list(_ groups: [(name: String, type: String, state: String)], type: Bool, state: Bool) -> [String] {
+    package static func list(_ groups: [(name: String, type: String, state: String)], type: Bool, state: Bool)
+        -> [String]
+    {
         let width = (groups.map { max(15, $0.name.count) }.max() ?? 15) + 10
         func line(_ name: String, _ typeWord: String, _ stateWord: String) -> String {
             var cells = [padded(name, width)]
@@ -70,7 +72,8 @@ package enum GroupTables {
         }
         func word(_ number: Int64?) -> String { number.map { "\($0)" } ?? "-" }
         let head = line([
-            "GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG", "CONSUMER-ID", "HOST", "CLIENT-ID",
+            "GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG", "CONSUMER-ID", "HOST",
+            "CLIENT-ID",
         ])
         return ["", head]
             + rows.map { row in
@@ -89,7 +92,8 @@ package enum GroupTables {
         func line(_ cells: [String], _ assignment: String) -> String {
             zip(cells, widths).map { padded($0, $1) + " " }.joined() + (verbose ? assignment : "")
         }
-        let head = ["GROUP", "CONSUMER-ID"] + (named ? ["GROUP-INSTANCE-ID"] : []) + ["HOST", "CLIENT-ID", "#PARTITIONS"]
+        let head =
+            ["GROUP", "CONSUMER-ID"] + (named ? ["GROUP-INSTANCE-ID"] : []) + ["HOST", "CLIENT-ID", "#PARTITIONS"]
         return ["", line(head, "ASSIGNMENT")]
             + rows.map { row in
                 line(

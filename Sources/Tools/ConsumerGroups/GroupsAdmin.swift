@@ -180,7 +180,9 @@ struct GroupsAdmin {
             var byLeader: [Int32: ListOffsetsRequest] = [:]
             var again: [TopicPartition] = []
             for place in waiting {
-                guard let partitions = session.link.leaders[place.topic], partitions[place.partition] != nil else { continue }
+                guard let partitions = session.link.leaders[place.topic], partitions[place.partition] != nil else {
+                    continue
+                }
                 guard let leader = session.link.leader(of: place.topic, place.partition) else {
                     again.append(place)
                     continue
@@ -227,7 +229,8 @@ struct GroupsAdmin {
         case .unknownTopicOrPartition: "UnknownTopicOrPartition: This server does not host this topic-partition."
         case .unknownMemberID: "UnknownMemberId: The group has active members."
         case .coordinatorNotAvailable: "CoordinatorNotAvailable: The coordinator is not available."
-        case .coordinatorLoadInProgress: "CoordinatorLoadInProgress: The coordinator is loading and hence can't process requests."
+        case .coordinatorLoadInProgress:
+            "CoordinatorLoadInProgress: The coordinator is loading and hence can't process requests."
         case .notCoordinator: "NotCoordinator: This is not the correct coordinator."
         default: "\(error)"
         }

@@ -26,7 +26,8 @@ struct GroupsWork {
     static let types = ["Consumer", "Classic"]
 
     /// The words of a filter in the spelling that brokers know; empty for no filter.
-    static func filter(_ text: String?, among known: [String], singular: String, plural: String) throws(CommandLineError)
+    static func filter(_ text: String?, among known: [String], singular: String, plural: String)
+        throws(CommandLineError)
         -> [String]
     {
         guard let text, !text.isEmpty else { return [] }
@@ -45,7 +46,8 @@ struct GroupsWork {
     func list() throws {
         let states = try GroupsWork.filter(
             line.value("state"), among: GroupsWork.states, singular: "state", plural: "states")
-        let types = try GroupsWork.filter(line.value("type"), among: GroupsWork.types, singular: "types", plural: "types")
+        let types = try GroupsWork.filter(
+            line.value("type"), among: GroupsWork.types, singular: "types", plural: "types")
         let found = try admin.list(states: states, types: types)
         if line.has("state") || line.has("type") {
             say(
@@ -90,7 +92,10 @@ struct GroupsWork {
         var committed: [TopicPartition: Int64] = [:]
         if group.groupState != "Dead" { committed = try admin.committed(name) }
         let members = group.members.map { (member: $0, places: GroupsAdmin.Description.assignment(of: $0).sorted()) }
-            .sorted { $0.places.count == $1.places.count ? $0.member.memberID < $1.member.memberID : $0.places.count > $1.places.count }
+            .sorted {
+                $0.places.count == $1.places.count
+                    ? $0.member.memberID < $1.member.memberID : $0.places.count > $1.places.count
+            }
         let assigned = Set(members.flatMap(\.places))
         let ends = try admin.offsets(of: Array(assigned.union(committed.keys)), at: -1)
         var rows: [GroupTables.OffsetRow] = []
@@ -127,7 +132,8 @@ struct GroupsWork {
         guard introduce(name, group.groupState) else { return }
         say(
             GroupTables.state(
-                group: name, coordinator: description.coordinator, strategy: group.protocolData, state: group.groupState,
+                group: name, coordinator: description.coordinator, strategy: group.protocolData,
+                state: group.groupState,
                 members: group.members.count))
     }
 
@@ -170,7 +176,8 @@ struct GroupsWork {
         }
         var (error, answers) = try admin.deleteOffsets(name, places)
         if error == .none {
-            error = answers.sorted { $0.key < $1.key }.map(\.value).first { $0 != .none } ?? results.values.first ?? .none
+            error =
+                answers.sorted { $0.key < $1.key }.map(\.value).first { $0 != .none } ?? results.values.first ?? .none
         } else {
             for place in places { answers[place] = error }
         }
@@ -181,7 +188,8 @@ struct GroupsWork {
         case .invalidGroupID: sayError("'\(name)' is not valid.")
         case .groupIDNotFound: sayError("'\(name)' does not exist.")
         case .groupAuthorizationFailed: sayError("Access to '\(name)' is not authorized.")
-        case .nonEmptyGroup: sayError("Deleting offsets of a consumer group '\(name)' is forbidden if the group is not empty.")
+        case .nonEmptyGroup:
+            sayError("Deleting offsets of a consumer group '\(name)' is forbidden if the group is not empty.")
         case .groupSubscribedToTopic, .topicAuthorizationFailed, .unknownTopicOrPartition:
             sayError("Encounter some partition level error, see the follow-up details:")
         default: sayError("Encounter some unknown error: \(error)")
@@ -225,7 +233,8 @@ struct GroupsWork {
         }
         if let text = try line.value("by-duration") {
             guard let duration = TimeWords.duration(text) else {
-                throw ToolFailure("Text cannot be parsed to a Duration: \(text); it is written PnDTnHnMnS, such as PT30M")
+                throw ToolFailure(
+                    "Text cannot be parsed to a Duration: \(text); it is written PnDTnHnMnS, such as PT30M")
             }
             return .toTime(tool.world.clock.wallMs - duration)
         }
@@ -246,7 +255,8 @@ struct GroupsWork {
             let state = try admin.describe(name).group.groupState
             guard state == "Empty" || state == "Dead" else {
                 sayError(
-                    "Assignments can only be reset if the group '\(name)' is inactive, but the current state is \(state).")
+                    "Assignments can only be reset if the group '\(name)' is inactive, but the current state is \(state)."
+                )
                 continue
             }
             let plan = try plan(mode, name)

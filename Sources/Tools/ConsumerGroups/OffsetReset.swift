@@ -100,7 +100,9 @@ package struct ResetPlan: Equatable {
         offsets.append(ResetRow(group: nil, partition: place, offset: offset))
     }
 
-    private mutating func addWithinLog(_ place: TopicPartition, _ offset: Int64, _ facts: ResetFacts) throws(ToolFailure) {
+    private mutating func addWithinLog(_ place: TopicPartition, _ offset: Int64, _ facts: ResetFacts)
+        throws(ToolFailure)
+    {
         guard let end = facts.ends[place], let start = facts.starts[place] else {
             throw ToolFailure("Error getting ending offset of topic partition: \(place)")
         }
@@ -136,7 +138,8 @@ package enum ResetFile {
         for line in text.split(whereSeparator: \.isNewline) where !line.allSatisfy({ $0 == " " }) {
             var fields = split(line)
             let wrong = ToolFailure(
-                "\(line) is not a line of a reset plan; it is written topic,partition,offset or group,topic,partition,offset")
+                "\(line) is not a line of a reset plan; it is written topic,partition,offset or group,topic,partition,offset"
+            )
             guard fields.count == 4 || (fields.count == 3 && singleGroup) else { throw wrong }
             let group = fields.count == 4 ? fields.removeFirst() : nil
             guard let partition = Int32(fields[1]), partition >= 0, let offset = Int64(fields[2]) else { throw wrong }

@@ -4,7 +4,8 @@ package enum TimeWords {
     package static func dateTime(_ text: String) -> Int64? {
         guard let t = text.firstIndex(of: "T") else { return nil }
         let date = text[..<t].split(separator: "-", omittingEmptySubsequences: false)
-        guard date.count == 3, let year = digits(date[0], 4), let month = digits(date[1], 2), let day = digits(date[2], 2),
+        guard date.count == 3, let year = digits(date[0], 4), let month = digits(date[1], 2),
+            let day = digits(date[2], 2),
             1...12 ~= month, 1...lengthOfMonth(month, year) ~= day
         else { return nil }
         var clock = text[text.index(after: t)...]
@@ -14,7 +15,8 @@ package enum TimeWords {
         } else if let sign = clock.lastIndex(where: { $0 == "+" || $0 == "-" }) {
             var zone = clock[clock.index(after: sign)...].filter { $0 != ":" }
             if zone.count == 2 { zone += "00" }
-            guard zone.count == 4, let hours = digits(zone.prefix(2), 2), let minutes = digits(zone.suffix(2), 2), hours < 24,
+            guard zone.count == 4, let hours = digits(zone.prefix(2), 2), let minutes = digits(zone.suffix(2), 2),
+                hours < 24,
                 minutes < 60
             else { return nil }
             offsetMinutes = (hours * 60 + minutes) * (clock[sign] == "-" ? -1 : 1)
