@@ -36,7 +36,7 @@ clients() {
         { rm -rf "$venv" && python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r Tests/Interop/requirements.txt; } || return 1
         cp Tests/Interop/requirements.txt "$venv/requirements.txt"
     fi
-    (cd Tests/Interop && "$venv/bin/python" -B -m pytest -p no:cacheprovider -q "$@")
+    (cd Tests/Interop && "$venv/bin/python" -B -m pytest -p no:cacheprovider -q -W ignore::DeprecationWarning "$@")
 }
 
 case $part in
