@@ -94,6 +94,9 @@ for part in $PARTS; do
         load "produce acks=1, one record a request" "" produce "127.0.0.1:$port" one -n 1 -s 100 -p 1 -c 1 -w 64
         load "fetch 1 MB" "$fetch_floor" fetch "127.0.0.1:$port" big
         load "fetch 64 kB" "" fetch "127.0.0.1:$port" big -M 65536
+        began=$(date +%s%N)
+        for ((i = 0; i < 20; i++)); do "$ROOT/scripts/kafka-topics.sh" --bootstrap-server "127.0.0.1:$port" --list >/dev/null || exit 1; done
+        echo "kafka-topics.sh --list                $((($(date +%s%N) - began) / 20000000)) ms each"
         ;;
     coordinator)
         start_coordinator

@@ -125,10 +125,9 @@ def test_nothing_acknowledged_is_lost():
             if coordinator in victims:
                 coordinator.start()
             if broker in victims:
-                began = time.monotonic()
                 broker.start()
                 # The old session (6 s) is closed by the broker itself, not waited for.
-                assert time.monotonic() - began < 5, "the broker waited for its old session"
+                assert "waits for the former registration" not in broker.output(), broker.output()
         records.stopping = znodes.stopping = True
         records.join()
         znodes.join()
