@@ -24,6 +24,11 @@ package protocol ToolWorld: AnyObject {
     /// Calls `ready` in the loop while stdin has something to read (or has ended), until it returns false. False when stdin is
     /// an ordinary file, which always has.
     func watchInput(_ ready: @escaping () -> Bool) -> Bool
+    /// While on, the terminal hands over each key as it is pressed and shows none itself; it is given back as it was.
+    /// False when stdin is no terminal.
+    func takeKeys(_ on: Bool) -> Bool
+    /// The terminal's width.
+    var columns: Int { get }
 }
 
 extension ToolWorld {

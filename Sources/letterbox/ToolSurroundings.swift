@@ -86,4 +86,26 @@ final class ToolSurroundings: ToolWorld {
     }
 
     func watchInput(_ ready: @escaping () -> Bool) -> Bool { posix.watchReadable(0, ready) }
+
+    private var terminalBefore: termios?
+
+    func takeKeys(_ on: Bool) -> Bool {
+        if on {
+            var settings = termios()
+            guard terminalBefore == nil, tcgetattr(0, &settings) == 0 else { return terminalBefore != nil }
+            terminalBefore = settings
+            settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
+            settings.c_iflag &= ~tcflag_t(ICRNL | IXON)
+            return tcsetattr(0, TCSADRAIN, &settings) == 0
+        }
+        guard var settings = terminalBefore else { return false }
+        terminalBefore = nil
+        return tcsetattr(0, TCSADRAIN, &settings) == 0
+    }
+
+    var columns: Int {
+        var size = winsize()
+        guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
 }

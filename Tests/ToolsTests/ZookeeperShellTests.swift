@@ -45,6 +45,8 @@ private final class SimulatedTool: ToolWorld {
         return count
     }
     func watchInput(_ ready: @escaping () -> Bool) -> Bool { false }
+    func takeKeys(_ on: Bool) -> Bool { false }
+    var columns: Int { 80 }
 
     /// One call of the shell: its status and what it said.
     func shell(_ words: String..., input: String = "") -> (status: Int32, out: String, err: String) {
@@ -89,7 +91,7 @@ struct ZookeeperShellTests {
         #expect(tool.shell("get", "/a/").err == "Path must not end with / character\n")
         #expect(tool.shell("create").err == "create [-s] [-e] [-c] [-t ttl] path [data] [acl]\n")
         let unknown = tool.shell("frobnicate")
-        #expect(unknown.status == 1 && unknown.err.hasSuffix("Command not found frobnicate\n"))
+        #expect(unknown.status == 1 && unknown.err.hasSuffix("Command not found: Command not found frobnicate\n"))
     }
 
     @Test("reads lines, keeps one session over them, tells of watches, and says goodbye") func lines() {
@@ -134,13 +136,32 @@ struct ZookeeperShellTests {
         let tool = SimulatedTool()
         _ = tool.shell("create", "/q")
         #expect(tool.shell("setquota", "-n", "5", "/q").status == 0)
-        #expect(tool.shell("listquota", "/q").out.contains("Output quota for /q count=5,bytes=-1\n"))
+        #expect(
+            tool.shell("listquota", "/q").out.contains(
+                "Output quota for /q count=5,bytes=-1=;byteHardLimit=-1;countHardLimit=-1\n"))
         #expect(tool.shell("setquota", "-b", "100", "/q").status == 0)
-        #expect(tool.shell("listquota", "/q").out.contains("Output quota for /q count=5,bytes=100\n"))
+        #expect(
+            tool.shell("listquota", "/q").out.contains(
+                "Output quota for /q count=5,bytes=100=;byteHardLimit=-1;countHardLimit=-1\n"))
         _ = tool.shell("create", "/q/child")
         #expect(tool.shell("setquota", "-n", "1", "/q/child").err == "/q/child has a parent /q which has a quota\n")
         #expect(tool.shell("delquota", "/q").status == 0)
         #expect(tool.shell("ls", "/zookeeper/quota").out == greeting + "[]\n")
+    }
+
+    @Test("draws a subtree") func tree() {
+        let tool = SimulatedTool()
+        for path in ["/a", "/a/x", "/a/x/1", "/a/y"] { _ = tool.shell("create", path, path == "/a/y" ? "data" : "") }
+        #expect(tool.shell("tree", "/a").out == greeting + "/a\n├── x\n│   └── 1\n└── y  (4 B)\n")
+        #expect(tool.shell("tree", "-d", "1", "/a").out == greeting + "/a\n├── x\n└── y  (4 B)\n")
+        #expect(tool.shell("tree", "/nosuch").err == "Node does not exist: /nosuch\n")
+    }
+
+    @Test("passes four-letter words on") func fourLetterWords() {
+        let tool = SimulatedTool()
+        let said = tool.shell("srvr")
+        #expect(said.status == 0 && said.out.contains("\nMode: standalone\n"))
+        #expect(tool.shell("stat").out.contains("stat is not executed because it is not in the whitelist."))
     }
 
     @Test("says where it looked when nobody answers") func unreachable() {
@@ -161,6 +182,8 @@ struct ZookeeperShellTests {
         #expect(ShellFormat.base64(Array("hello".utf8)) == "aGVsbG8=")
         #expect(ShellFormat.base64Decoded("a*") == nil)
         #expect(ZookeeperShell.words(of: #" set  /a "b c" 'd "e' f"#) == ["set", "/a", "b c", "d \"e", "f"])
-        #expect(ShellQuota("count=3,bytes=-1;byteHardLimit=7").text == "count=3,bytes=-1;byteHardLimit=7")
+        #expect(
+            ShellQuota("count=3,bytes=-1=;byteHardLimit=7").text
+                == "count=3,bytes=-1=;byteHardLimit=7;countHardLimit=-1")
     }
 }

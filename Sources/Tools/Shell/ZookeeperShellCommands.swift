@@ -1,3 +1,4 @@
+import ClusterModel
 import CoordinationClient
 import CoordinationProtocol
 
@@ -51,6 +52,8 @@ struct ShellCommands {
             },
             Form(name: "stat", words: "[-w] path", options: ["w": false]) { try $0.stat($1) },
             Form(name: "sync", words: "path") { try $0.sync($1) },
+            Form(name: "tree", words: "[-d depth] [path]", options: ["d": true], needs: 0) { try $0.tree($1) },
+            Form(name: "watch", words: "[-n events] path", options: ["n": true]) { try $0.watchUntilStopped($1) },
             Form(name: "whoami", words: "", needs: 0) { shell, _ in try shell.whoAmI() },
         ]
     }
@@ -103,8 +106,20 @@ struct ShellCommands {
         ]
     }
 
+    private static let own = [
+        "connect host:port", "exit", "help", "history", "printwatches on|off", "quit", "redo cmdno",
+    ]
+
+    /// Whatever can be the first word.
+    static var names: [String] {
+        forms.map(\.name) + own.map { String($0.prefix { $0 != " " }) } + FourLetterWord.names.filter { $0 != "stat" }
+    }
+
+    static func options(of command: String) -> [String] {
+        (forms.first { $0.name == command }?.options.keys).map { $0.map { "-" + $0 } } ?? []
+    }
+
     static var usage: String {
-        let own = ["connect host:port", "exit", "help", "history", "printwatches on|off", "quit", "redo cmdno"]
         let lines = (forms.map { $0.words.isEmpty ? $0.name : "\($0.name) \($0.words)" } + own).sorted()
         return "ZooKeeper -server host:port -client-configuration properties-file cmd args\n"
             + lines.map { "\t" + $0 }.joined(separator: "\n")
@@ -114,7 +129,7 @@ struct ShellCommands {
         let name = words[0]
         guard let form = ShellCommands.forms.first(where: { $0.name == name }) else {
             shell.tool.warn(ShellCommands.usage)
-            throw ShellError("Command not found \(name)")
+            throw ShellError("Command not found: Command not found \(name)")
         }
         let given = try ShellCommands.given(words.dropFirst(), form.options)
         guard given.rest.count >= form.needs else { throw ShellError("\(form.name) \(form.words)") }
@@ -182,7 +197,7 @@ struct ShellCommands {
     }
 
     func answer<T>(_ ask: (@escaping CoordinationClient.Completion<T>) -> Void) throws -> T {
-        try shell.tool.wait { (done: @escaping (Result<T, CoordinationError>) -> Void) in ask(done) }.get()
+        try shell.wait { (done: @escaping (Result<T, CoordinationError>) -> Void) in ask(done) }.get()
     }
 
     func checked(_ given: Given) throws(ShellError) -> String {
@@ -225,7 +240,13 @@ struct ShellCommands {
         let shown: [UInt8] =
             given.has("x")
             ? Array(ShellFormat.hexDump(data).utf8) : given.has("b") ? Array(ShellFormat.base64(data).utf8) : data
-        (shown + [10]).withUnsafeBytes { _ = shell.tool.write($0) }
+        if given.options.keys.allSatisfy({ $0 == "s" || $0 == "w" }), shell.tool.outputIsTerminal,
+            let laidOut = JSONLayout.indented(data)
+        {
+            shell.tool.say(laidOut)
+        } else {
+            (shown + [10]).withUnsafeBytes { _ = shell.tool.write($0) }
+        }
         if given.has("s") { shell.tool.say(ShellFormat.stat(answer.stat)) }
     }
 

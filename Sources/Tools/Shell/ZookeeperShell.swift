@@ -74,7 +74,11 @@ package enum ZookeeperShellCommand {
         tool.say("Connecting to \(connect)")
         if words.isEmpty {
             tool.say("Welcome to ZooKeeper!")
-            tool.say("JLine support is disabled")
+            tool.say("JLine support is \(tool.inputIsTerminal ? "enabled" : "disabled")")
+        }
+        // Before the first helper thread.
+        if tool.inputIsTerminal || words.first == "watch" {
+            tool.onSignals([2, 15]) { [weak shell] in shell?.interrupted(by: $0) }
         }
         guard shell.connect(to: place) else { return 1 }
         if words.isEmpty { shell.readLines() } else { shell.execute(Array(words)) }
@@ -97,6 +101,9 @@ final class ZookeeperShell {
     private var saidTrouble = false
     private var input: [UInt8] = []
     private var inputEnded = false
+    private var editor: LineEditor?
+    /// Ctrl-C was pressed while a command ran; it ends that command.
+    private(set) var isInterrupted = false
 
     init(_ tool: any ToolWorld, timeout: Duration) {
         self.tool = tool
@@ -146,19 +153,31 @@ final class ZookeeperShell {
     private func state(_ name: String) { announce("state:\(name) type:None path:null zxid: -1") }
 
     func watched(_ event: WatchEvent) {
-        let type =
-            switch event.kind {
-            case .nodeCreated: "NodeCreated"
-            case .nodeDeleted: "NodeDeleted"
-            case .nodeDataChanged: "NodeDataChanged"
-            case .nodeChildrenChanged: "NodeChildrenChanged"
-            default: "None"
-            }
-        announce("state:SyncConnected type:\(type) path:\(event.path) zxid: \(client?.lastZxid ?? -1)")
+        announce(
+            "state:SyncConnected type:\(ShellFormat.name(event.kind)) path:\(event.path) zxid: \(client?.lastZxid ?? -1)"
+        )
     }
 
     private func announce(_ words: String) {
-        if printsWatches { tool.say("\nWATCHER::\n\nWatchedEvent \(words)") }
+        guard printsWatches else { return }
+        let text = "\nWATCHER::\n\nWatchedEvent \(words)"
+        if let editor { editor.aside { tool.say(text) } } else { tool.say(text) }
+    }
+
+    func interrupted(by signal: Int32) {
+        isInterrupted = true
+        if signal != 2 { isQuitting = true }
+    }
+
+    /// Begins something and runs the loop until it has called back, or somebody presses Ctrl-C.
+    func wait<T>(_ begin: (@escaping (T) -> Void) -> Void) throws(ShellError) -> T {
+        var answer: T?
+        begin { answer = $0 }
+        while true {
+            if let answer { return answer }
+            if isInterrupted { throw ShellError("interrupted") }
+            tool.run(until: { answer != nil || isInterrupted }, atMost: nil)
+        }
     }
 
     private func closeSession(_ client: CoordinationClient) {
@@ -173,16 +192,47 @@ final class ZookeeperShell {
     // MARK: Lines
 
     func readLines() {
-        while !isQuitting {
-            if tool.inputIsTerminal {
-                let state = client?.isConnected == true ? "CONNECTED" : client?.isOver == true ? "CLOSED" : "CONNECTING"
-                tool.complain("[zk: \(place)(\(state)) \(history.count)] ")
+        if tool.inputIsTerminal {
+            editor = LineEditor(tool, stops: { [weak self] in self?.isQuitting ?? true }) { [weak self] in
+                self?.completion(of: $0) ?? Completion()
             }
-            guard let line = nextLine() else { return }
-            guard !line.isEmpty else { continue }
+        }
+        while !isQuitting {
+            guard let line = editor == nil ? nextLine() : editor?.line(prompt: prompt) else { return }
+            guard !line.allSatisfy({ $0 == " " }) else { continue }
             history.append(line)
             execute(ZookeeperShell.words(of: line))
         }
+    }
+
+    private var prompt: String {
+        let state = client?.isConnected == true ? "CONNECTED" : client?.isOver == true ? "CLOSED" : "CONNECTING"
+        return "[zk: \(place)(\(state)) \(history.count)] "
+    }
+
+    /// Names of commands, their options, and nodes of the tree as it is now.
+    private func completion(of before: String) -> Completion {
+        switch Completion.wanted(before: before) {
+        case .nothing: return Completion()
+        case .command(let prefix): return Completion(ShellCommands.names, prefix: prefix) { _ in " " }
+        case .option(let command, let prefix):
+            return Completion(ShellCommands.options(of: command), prefix: prefix) { _ in " " }
+        case .node("", _): return Completion(["/"], prefix: "") { _ in "" }
+        case .node(let parent, let prefix):
+            let below = parent == "/" ? "/" : parent + "/"
+            return Completion(children(of: parent), prefix: prefix) { name in
+                children(of: below + name).isEmpty ? " " : "/"
+            }
+        }
+    }
+
+    /// None when the answer takes longer than somebody at a keyboard waits.
+    private func children(of path: String) -> [String] {
+        guard let client, client.isConnected else { return [] }
+        var found: [String]?
+        client.getChildren(path) { found = (try? $0.get().children) ?? [] }
+        tool.run(until: { found != nil }, atMost: .seconds(1))
+        return found ?? []
     }
 
     /// Waits in the loop, so that the session is kept alive meanwhile.
@@ -233,8 +283,12 @@ final class ZookeeperShell {
 
     func execute(_ words: [String]) {
         guard let name = words.first else { return }
+        isInterrupted = false
         do throws(ShellError) {
             switch name {
+            case let name where words.count == 1 && FourLetterWord.names.contains(name):
+                guard let host = client?.host ?? place.hosts.first else { return }
+                try FourLetterWord.ask(name, host, shell: self)
             case "quit", "exit": isQuitting = true
             case "help": tool.warn(ShellCommands.usage)
             case "history":
@@ -258,7 +312,7 @@ final class ZookeeperShell {
                     tool.say("Not connected")
                     return
                 }
-                tool.run(until: { client.isConnected || client.isOver }, atMost: timeout)
+                tool.run(until: { client.isConnected || client.isOver || isInterrupted }, atMost: timeout)
                 guard client.isConnected else { throw ShellError("KeeperErrorCode = ConnectionLoss") }
                 try ShellCommands(shell: self, client: client).execute(words)
             }

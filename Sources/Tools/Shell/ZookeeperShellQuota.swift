@@ -24,12 +24,8 @@ struct ShellQuota: Equatable {
         }
     }
 
-    var text: String {
-        var text = "count=\(count),bytes=\(bytes)"
-        if bytesHard >= 0 { text += ";byteHardLimit=\(bytesHard)" }
-        if countHard >= 0 { text += ";countHardLimit=\(countHard)" }
-        return text
-    }
+    /// The lone `=` keeps parsers from before ZooKeeper 3.5 from reading the hard limits.
+    var text: String { "count=\(count),bytes=\(bytes)=;byteHardLimit=\(bytesHard);countHardLimit=\(countHard)" }
 
     static let root = "/zookeeper/quota"
     static func node(_ path: String) -> String { path == "/" ? root : root + path }

@@ -33,6 +33,26 @@ enum ShellFormat {
             + "\(two(time / 3600)):\(two(time / 60 % 60)):\(two(time % 60)) UTC \(year)"
     }
 
+    /// `05:23:05.795`, UTC.
+    static func timeOfDay(ms: Int64) -> String {
+        let inDay = ((ms % 86_400_000) + 86_400_000) % 86_400_000
+        func digits(_ number: Int64, _ count: Int) -> String {
+            String(repeating: "0", count: max(count - "\(number)".count, 0)) + "\(number)"
+        }
+        return digits(inDay / 3_600_000, 2) + ":" + digits(inDay / 60_000 % 60, 2) + ":"
+            + digits(inDay / 1000 % 60, 2) + "." + digits(inDay % 1000, 3)
+    }
+
+    static func name(_ kind: WatchEventType?) -> String {
+        switch kind {
+        case .nodeCreated: "NodeCreated"
+        case .nodeDeleted: "NodeDeleted"
+        case .nodeDataChanged: "NodeDataChanged"
+        case .nodeChildrenChanged: "NodeChildrenChanged"
+        default: "None"
+        }
+    }
+
     static func permissions(_ permissions: Permissions) -> String {
         let letters: [(Permissions, String)] = [
             (.create, "c"), (.delete, "d"), (.read, "r"), (.write, "w"), (.admin, "a"),
