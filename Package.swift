@@ -35,6 +35,7 @@ let package = Package(
         module("Configuration"),
         module("PosixPlatform", ["CSystem", "Platform"]),
         module("SimulatedPlatform", ["Platform"]),
+        module("HTTP", ["Platform"]),
 
         // Nouns and wires.
         module("ClusterModel", ["Bytes"]),
@@ -46,7 +47,8 @@ let package = Package(
         // Coordination.
         module("Coordination", ["Bytes", "CoordinationProtocol"]),
         module(
-            "CoordinationServer", ["Bytes", "Platform", "Configuration", "CoordinationProtocol", "Coordination"]),
+            "CoordinationServer",
+            ["Bytes", "Platform", "Configuration", "HTTP", "CoordinationProtocol", "Coordination"]),
         module("CoordinationClient", ["Bytes", "Platform", "CoordinationProtocol"]),
 
         // The log, and who decides about it.
@@ -92,6 +94,7 @@ let package = Package(
         tests("Configuration", []),
         tests("PosixPlatform", ["Bytes", "Platform"]),
         tests("SimulatedPlatform", ["Platform"]),
+        tests("HTTP", ["Platform", "SimulatedPlatform"]),
         tests("ClusterModel", ["Bytes"]),
         tests("CoordinationProtocol", ["Bytes"], golden: true),
         tests("KafkaProtocol", ["Bytes"], golden: true),
@@ -100,7 +103,10 @@ let package = Package(
         tests("Coordination", ["Bytes", "CoordinationProtocol"]),
         tests(
             "CoordinationServer",
-            ["Bytes", "Platform", "SimulatedPlatform", "CoordinationProtocol", "Coordination"]),
+            [
+                "Bytes", "Platform", "Configuration", "SimulatedPlatform", "HTTP", "CoordinationProtocol",
+                "Coordination",
+            ]),
         tests(
             "CoordinationClient",
             [
