@@ -157,7 +157,7 @@ package struct BrokerConfig: Sendable {
         return listener.binds.listener
     }
 
-    private static func checkRanges(_ settings: Settings) throws(ConfigError) {
+    static func checkRanges(_ settings: Settings) throws(ConfigError) {
         if let roll = settings[BrokerKeys.rollMs], roll < 1 {
             throw ConfigError(
                 key: "log.roll.ms", value: String(roll), reason: "log.roll.ms must be greater than or equal to 1")

@@ -182,6 +182,19 @@ package enum BrokerKeys {
     package static let replicaSocketTimeout = ConfigKey<Duration>(
         "replica.socket.timeout.ms", default: .seconds(30), importance: .high,
         "How long a follower waits for an answer.")
+    package static let leaderThrottledRate = ConfigKey<Int>(
+        "leader.replication.throttled.rate", type: .long, default: .max, allowed: 0..., changes: .clusterWide,
+        "Bytes a second that this broker's leaders send to replicas named by leader.replication.throttled.replicas.")
+    package static let followerThrottledRate = ConfigKey<Int>(
+        "follower.replication.throttled.rate", type: .long, default: .max, allowed: 0..., changes: .clusterWide,
+        "Bytes a second that this broker's replicas named by follower.replication.throttled.replicas fetch.")
+    package static let alterLogDirsRate = ConfigKey<Int>(
+        "replica.alter.log.dirs.io.max.bytes.per.second", type: .long, default: .max, allowed: 0...,
+        changes: .clusterWide, "Bytes a second that replicas moving between log directories copy.")
+    package static let replicaSelector = ConfigKey<String>(
+        "replica.selector.class", default: "",
+        "Where consumers read: RackAwareReplicaSelector sends them to an in-sync replica of their rack; unset: the leader."
+    ).unsetByDefault
     package static let highWatermarkCheckpoint = ConfigKey<Duration>(
         "replica.high.watermark.checkpoint.interval.ms", type: .long, default: .seconds(5), importance: .high,
         "How often high watermarks are written down.")
@@ -236,7 +249,8 @@ package enum BrokerKeys {
         deleteDelay, flushMessages, flushMs, flushScheduler, recoveryCheckpoint, indexInterval, indexBytes,
         cleanupPolicy, timestampType, timestampBefore, timestampAfter, timestampDifference, producerExpiration, lagMax,
         replicaFetchWait, replicaFetchMinBytes, replicaFetchMaxBytes, replicaResponseMaxBytes, replicaBackoff,
-        replicaSocketTimeout, highWatermarkCheckpoint, autoRebalance, imbalanceCheck, imbalancePercentage,
+        replicaSocketTimeout, leaderThrottledRate, followerThrottledRate, alterLogDirsRate, replicaSelector,
+        highWatermarkCheckpoint, autoRebalance, imbalanceCheck, imbalancePercentage,
         controlledShutdown, controlledShutdownRetries, controlledShutdownBackoff, controllerSocketTimeout,
         groupInitialDelay, groupMaxSession, groupMinSession, groupMaxSize, offsetMetadataMax, offsetsCommitTimeout,
         offsetsRetentionCheck, offsetsRetention,

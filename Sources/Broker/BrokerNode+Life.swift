@@ -10,15 +10,16 @@ import Platform
 extension BrokerNode {
     /// Puts the roles together around the session; nothing happens before ``sessionBegan(_:)``.
     func assemble(tree: ClientTree, client: CoordinationClient, endpoints: [Endpoint], sessionFile: String) {
-        let settings = TopicSettings(tree: tree, world: world, defaults: config.topicDefaults)
+        let settings = TopicSettings(tree: tree, world: world, me: id, broker: BrokerSettings(file: config.settings))
         topicSettings = settings
         partitions.settings = { settings[$0] }
         settings.changed = { [weak self] topic in
             guard let self else { return }
             partitions.settingsChanged(of: topic)
-            let own = topicSettings?[topic].overrides["unclean.leader.election.enable"]
-            self.controller?.uncleanElectionChanged(topic, to: own.map { $0 == "true" })
+            self.controller?.uncleanElectionChanged(topic, to: topicSettings?[topic].allowsUncleanElection)
         }
+        settings.brokerChanged = { [weak self] in self?.settingsChanged() }
+        configAdmin = ConfigAdmin(tree: tree, world: world, me: id, metadata: metadata, settings: settings)
 
         registration = Registration(
             world: world, tree: tree,
@@ -43,7 +44,9 @@ extension BrokerNode {
                 configProblem: {
                     TopicKeys.problem($0.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) })
                 },
-                describe: { [defaults = config.topicDefaults] in BrokerNode.describe($0, defaults) }))
+                describe: { [weak settings, config] in
+                    BrokerNode.describe($0, settings?.broker.topicDefaults ?? config.topicDefaults)
+                }))
         producerIDs = ProducerIDs(tree: tree, broker: id, journal: world.journal)
         groups = GroupDriver(
             world: world, me: id, tree: GroupTreeOnTree(tree, aliveUntil: { client.provenAliveUntil }), facts: metadata,
@@ -53,6 +56,17 @@ extension BrokerNode {
             for topic in topics where metadata.topic(topic) == nil { groups?.topicDeleted(topic) }
             groups?.clusterChanged()
             topicAdmin?.topicsChanged(topics)
+        }
+    }
+
+    /// The tree says something new about this broker, or about all of them.
+    private func settingsChanged() {
+        guard let topicSettings else { return }
+        partitions.allSettingsChanged()
+        guard let controller else { return }
+        controller.settings.core.uncleanElection = topicSettings.broker[BrokerKeys.uncleanElection]
+        for topic in metadata.topicNames {
+            controller.uncleanElectionChanged(topic, to: topicSettings[topic].allowsUncleanElection)
         }
     }
 

@@ -17,6 +17,7 @@ package final class BrokerNode {
     package var clusterID = ""
     // Assembled when there is a coordinator to speak with, and before the first request is served.
     package var topicSettings: TopicSettings?
+    package var configAdmin: ConfigAdmin?
     package var controller: ControllerDriver?
     package var topicAdmin: TopicAdmin?
     package var registration: Registration?
@@ -30,9 +31,14 @@ package final class BrokerNode {
     /// A clean stop has begun.
     package var isStopping = false
 
+    /// As they stand now: the file's, and what the tree says.
+    package var settings: BrokerSettings { topicSettings?.broker ?? fileSettings }
+    private let fileSettings: BrokerSettings
+
     package init(world: any World, config: BrokerConfig, id: BrokerID) {
         self.world = world
         self.config = config
+        fileSettings = BrokerSettings(file: config.settings)
         self.id = id
         waiting = WaitingRoom(timers: world.timers, clock: world.clock)
         fetchSessions = FetchSessions(

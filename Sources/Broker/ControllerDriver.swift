@@ -40,7 +40,8 @@ package final class ControllerDriver {
 
     let world: any World
     let tree: any Tree
-    package let settings: ControllerSettings
+    /// What a term begins with.
+    package var settings: ControllerSettings
     let channels: ControllerChannels
     let journal: Journal
     var seat: ControllerSeat

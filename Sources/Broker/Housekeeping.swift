@@ -8,13 +8,16 @@ import Platform
 package final class Housekeeping {
     private let world: any World
     private let partitions: PartitionDirectory
-    private let config: BrokerConfig
+    private let settings: () -> BrokerSettings
     private var isRunning = true
 
-    init(world: any World, partitions: PartitionDirectory, config: BrokerConfig) {
+    /// - Parameter settings: as they stand now.
+    init(
+        world: any World, partitions: PartitionDirectory, config: BrokerConfig, settings: @escaping () -> BrokerSettings
+    ) {
         self.world = world
         self.partitions = partitions
-        self.config = config
+        self.settings = settings
         every(config[BrokerKeys.highWatermarkCheckpoint]) { $0.partitions.checkpointHighWatermarks() }
         every(config[BrokerKeys.recoveryCheckpoint]) { $0.partitions.checkpointLogs() }
         every(.milliseconds(max(1, config.replicaLagMax.wholeMilliseconds / 2))) { $0.checkLag() }
@@ -42,7 +45,7 @@ package final class Housekeeping {
     }
 
     private func tidy() {
-        let delay = Int64(config[BrokerKeys.deleteDelay])
+        let delay = Int64(settings()[BrokerKeys.deleteDelay])
         for directory in partitions.directories { directory.removeDeleted(olderThanMs: delay) }
         for host in partitions.hosts { host.log.expireProducers() }
     }
@@ -80,7 +83,7 @@ extension PartitionDirectory {
 
 extension BrokerNode {
     func beginHousekeeping() {
-        housekeeping = Housekeeping(world: world, partitions: partitions, config: config)
+        housekeeping = Housekeeping(world: world, partitions: partitions, config: config) { [unowned self] in settings }
     }
     func endHousekeeping() {
         housekeeping?.stop()

@@ -213,7 +213,6 @@ enum InertKeys {
         remote.log.storage.manager.class.path string null - medium read-only
         remote.log.storage.manager.impl.prefix string rsm.config. - medium read-only
         remote.log.storage.system.enable boolean false - medium read-only
-        replica.selector.class string null - medium read-only
         replica.socket.receive.buffer.bytes int 65536 - high read-only
         replication.quota.window.num int 11 1... low read-only
         replication.quota.window.size.seconds int 1 1... low read-only
@@ -312,9 +311,6 @@ enum InertKeys {
         zookeeper.ssl.truststore.location string null - medium read-only
         zookeeper.ssl.truststore.password password null - medium read-only
         zookeeper.ssl.truststore.type string null - medium read-only
-        follower.replication.throttled.rate long 9223372036854775807 0... medium per-broker
-        leader.replication.throttled.rate long 9223372036854775807 0... medium per-broker
-        replica.alter.log.dirs.io.max.bytes.per.second long 9223372036854775807 0... medium per-broker
         """
 }
 

@@ -201,6 +201,14 @@ package final class PartitionDirectory {
 
     private func emptiest() -> LogDirectory? { directories.min { $0.logs.count < $1.logs.count } }
 
+    /// The broker's own settings changed, and with them the defaults of all topics.
+    package func allSettingsChanged() {
+        for host in hosts {
+            let settings = settings(host.partition.topic)
+            if settings != host.config { host.configChanged(settings) }
+        }
+    }
+
     /// A topic's settings changed in the tree.
     package func settingsChanged(of topic: String) {
         let settings = settings(topic)

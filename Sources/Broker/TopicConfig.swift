@@ -1,6 +1,7 @@
 import ClusterModel
 import CommitLog
 import Configuration
+import Replication
 
 /// A topic's settings as its partitions need them: its own values, else the broker's.
 package struct TopicConfig: Equatable, Sendable {
@@ -24,6 +25,9 @@ package struct TopicConfig: Equatable, Sendable {
     package var fileDeleteDelayMs: Int64 = 60_000
     /// `unclean.leader.election.enable`
     package var allowsUncleanElection = false
+    /// `leader.replication.throttled.replicas`, `follower.replication.throttled.replicas`
+    package var leaderThrottled = ThrottledReplicas.none
+    package var followerThrottled = ThrottledReplicas.none
     /// What was set for the topic itself, as it was written.
     package var overrides: [String: String] = [:]
 
@@ -60,6 +64,8 @@ package struct TopicConfig: Equatable, Sendable {
         if timestampAfterMaxMs == .max { timestampAfterMaxMs = both }
         fileDeleteDelayMs = Int64(value(TopicKeys.fileDeleteDelay))
         allowsUncleanElection = value(TopicKeys.uncleanElection)
+        leaderThrottled = overrides[TopicKeys.leaderThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none
+        followerThrottled = overrides[TopicKeys.followerThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none
     }
 }
 
@@ -155,14 +161,18 @@ package enum TopicKeys {
         "compression.type", default: "producer", oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
         "producer keeps what the producer chose.")
 
+    static let leaderThrottled = ConfigKey<[String]>(
+        "leader.replication.throttled.replicas", default: [],
+        "Replicas the leader is slow to send to: *, or PARTITION:BROKER,…")
+    static let followerThrottled = ConfigKey<[String]>(
+        "follower.replication.throttled.replicas", default: [],
+        "Replicas that are slow to fetch: *, or PARTITION:BROKER,…")
+
     private static func long(_ name: String, _ value: Int, _ allowed: PartialRangeFrom<Int>) -> ConfigKey<Int> {
         ConfigKey(name, type: .long, default: value, allowed: allowed, "Understood; it changes nothing here.")
     }
     private static func flag(_ name: String, _ value: Bool = false) -> ConfigKey<Bool> {
         ConfigKey(name, default: value, "Understood; it changes nothing here.")
-    }
-    private static func list(_ name: String) -> ConfigKey<[String]> {
-        ConfigKey(name, default: [], "Understood; it changes nothing here.")
     }
 
     /// By name, as DescribeConfigs lists them.
@@ -185,9 +195,9 @@ package enum TopicKeys {
         TopicKey(fileDeleteDelay, "log.segment.delete.delay.ms"),
         TopicKey(flushMessages, "log.flush.interval.messages"),
         TopicKey(flushMs, ("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)),
-        TopicKey(list("follower.replication.throttled.replicas")),
+        TopicKey(followerThrottled),
         TopicKey(indexInterval, "log.index.interval.bytes"),
-        TopicKey(list("leader.replication.throttled.replicas")),
+        TopicKey(leaderThrottled),
         TopicKey(long("local.retention.bytes", -2, (-2)...), "log.local.retention.bytes"),
         TopicKey(long("local.retention.ms", -2, (-2)...), "log.local.retention.ms"),
         TopicKey(long("max.compaction.lag.ms", .max, 1...), "log.cleaner.max.compaction.lag.ms"),
@@ -234,6 +244,13 @@ package enum TopicKeys {
                 return
                     "Invalid value \(value) for configuration compression.type: packing on the broker is not supported yet; "
                     + "use producer and let producers choose"
+            }
+        }
+        for key in [leaderThrottled, followerThrottled] {
+            guard let text = settings.last(where: { $0.name == key.name })?.value else { continue }
+            guard ThrottledReplicas(text) != nil else {
+                return "Invalid value \(text) for configuration \(key.name): \(key.name) must be the literal '*' or a list of "
+                    + "replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."
             }
         }
         func number(_ name: String, _ otherwise: Int) -> Int {

@@ -2,27 +2,29 @@ import ClusterModel
 import CoordinationProtocol
 import Platform
 
-/// The topics' own settings, as the tree holds them, kept current by `/config/changes`.
+/// The topics' own settings and the brokers', as the tree holds them, kept current by `/config/changes`.
 package final class TopicSettings {
     private let tree: any Tree
     private let world: any World
-    package let defaults: TopicDefaults
-    private var known: [String: TopicConfig] = [:]
-    private let otherwise: TopicConfig
-    /// The newest change notification seen; those before it need not be read.
-    private var newest: Int64 = -1
+    private let me: BrokerID
+    private var changes: ConfigChanges?
     private var life = 0
+    private var known: [String: TopicConfig] = [:]
+    private var otherwise: TopicConfig
+    /// This broker's, as they stand now.
+    package private(set) var broker: BrokerSettings
     /// Settings of this topic are other ones now.
     package var changed: (String) -> Void = { _ in }
+    /// Settings of this broker are, and those of all topics may be.
+    package var brokerChanged: () -> Void = {}
 
-    /// How long a change notification stays for others to read.
-    private static let keptFor: Int64 = 15 * 60 * 1000
-
-    package init(tree: any Tree, world: any World, defaults: TopicDefaults) {
+    package init(tree: any Tree, world: any World, me: BrokerID, broker: BrokerSettings) {
         self.tree = tree
         self.world = world
-        self.defaults = defaults
-        otherwise = TopicConfig(overrides: [:], defaults: defaults)
+        self.me = me
+        self.broker = broker
+        otherwise = TopicConfig(overrides: [:], defaults: broker.topicDefaults)
+        changes = ConfigChanges(tree: tree, world: world) { [weak self] entity in self?.refresh(entity: entity) {} }
     }
 
     package subscript(_ topic: String) -> TopicConfig { known[topic] ?? otherwise }
@@ -31,16 +33,34 @@ package final class TopicSettings {
     package func sessionBegan(then: @escaping () -> Void = {}) {
         life += 1
         let life = life
-        newest = -1
-        look(life, first: true) { [self] in
-            tree.children(Znodes.configTopics) { [self] result in
-                guard case .success(let topics) = result, life == self.life else { return then() }
-                refresh(topics, then: then)
+        changes?.begin { [self] in
+            guard life == self.life else { return then() }
+            refreshBroker { [self] in
+                tree.children(Znodes.configTopics) { [self] result in
+                    guard case .success(let topics) = result, life == self.life else { return then() }
+                    refresh(topics, then: then)
+                }
             }
         }
     }
 
-    package func sessionEnded() { life += 1 }
+    package func sessionEnded() {
+        life += 1
+        changes?.end()
+    }
+
+    // MARK: Reading
+
+    /// - Parameter entity: as notifications name it.
+    package func refresh(entity: String, then: @escaping () -> Void) {
+        let parts = entity.split(separator: "/", maxSplits: 1)
+        guard parts.count == 2 else { return then() }
+        switch parts[0] {
+        case "topics": refresh([String(parts[1])], then: then)
+        case "brokers" where parts[1] == "<default>" || parts[1] == me.description: refreshBroker(then: then)
+        default: then()
+        }
+    }
 
     /// Reads these topics' settings. What cannot be read now stays as it was.
     package func refresh(_ topics: [String], then: @escaping () -> Void) {
@@ -60,62 +80,56 @@ package final class TopicSettings {
     }
 
     private func take(_ topic: String, _ data: [UInt8]?) {
-        var overrides: [String: String] = [:]
-        if let data, !data.isEmpty {
-            guard let payload = try? ConfigPayload(payload: data) else {
-                return world.journal.warning("found a topic's settings unreadable", ["topic": topic])
-            }
-            overrides = payload.settings
-        }
+        guard let overrides = settings(data, of: "topic \(topic)") else { return }
         let before = self[topic]
-        known[topic] = overrides.isEmpty ? nil : TopicConfig(overrides: overrides, defaults: defaults)
+        known[topic] = overrides.isEmpty ? nil : TopicConfig(overrides: overrides, defaults: broker.topicDefaults)
         if self[topic] != before { changed(topic) }
     }
 
-    // MARK: Changes
-
-    private func look(_ life: Int, first: Bool = false, then: @escaping () -> Void = {}) {
-        let watch: () -> Void = { [weak self] in
-            guard let self, life == self.life else { return }
-            self.look(life)
-        }
-        tree.children(Znodes.configChanges, watch: watch) { [self] result in
-            guard life == self.life, case .success(let names) = result else { return then() }
-            let numbered = names.compactMap { name in TopicSettings.number(name).map { (name: name, number: $0) } }
-                .sorted { $0.number < $1.number }
-            let fresh = first ? [] : numbered.filter { $0.number > newest }
-            newest = max(newest, numbered.last?.number ?? -1)
-            for (name, _) in fresh { read("\(Znodes.configChanges)/\(name)", life) }
-            // Those that everybody has had time to read go; whoever looks takes them away.
-            for (name, _) in numbered.prefix(16) where fresh.count > 0 {
-                removeIfOld("\(Znodes.configChanges)/\(name)")
+    /// Reads what the tree says of this broker and of all of them. What cannot be read now stays as it was.
+    package func refreshBroker(then: @escaping () -> Void) {
+        tree.readIfThere(Znodes.brokerConfigDefault) { [self] cluster in
+            tree.readIfThere(Znodes.brokerConfig(me)) { [self] own in
+                guard case .success(let cluster) = cluster, case .success(let own) = own else {
+                    world.journal.warning("could not read the brokers' settings")
+                    return then()
+                }
+                if let cluster = settings(cluster?.data, of: "all brokers"),
+                    let own = settings(own?.data, of: "broker \(me)")
+                {
+                    take(broker: own, cluster: cluster)
+                }
+                then()
             }
-            then()
         }
     }
 
-    private static func number(_ name: String) -> Int64? {
-        guard name.hasPrefix("config_change_") else { return nil }
-        return Int64(name.dropFirst("config_change_".count))
+    private func take(broker own: [String: String], cluster: [String: String]) {
+        guard own != broker.ofBroker || cluster != broker.ofCluster else { return }
+        let before = broker.current.properties
+        for problem in broker.take(broker: own, cluster: cluster) {
+            world.journal.warning("a setting in the tree cannot be used", ["reason": problem])
+        }
+        let after = broker.current
+        let changes = Set(before.names + after.properties.names).sorted().compactMap { name -> String? in
+            guard before[name] != after.properties[name], let key = BrokerSettings.keys[name] else { return nil }
+            return "\(name)=\(key.isSensitive ? "[hidden]" : after.text(key) ?? "")"
+        }
+        world.journal.notice("took new settings", ["settings": changes.joined(separator: " ")])
+        otherwise = TopicConfig(overrides: [:], defaults: broker.topicDefaults)
+        for (topic, config) in known {
+            known[topic] = TopicConfig(overrides: config.overrides, defaults: broker.topicDefaults)
+        }
+        brokerChanged()
     }
 
-    private func read(_ path: String, _ life: Int) {
-        tree.readIfThere(path) { [self] result in
-            guard life == self.life, case .success(let node?) = result,
-                let change = try? ConfigChangePayload(payload: node.data)
-            else { return }
-            let parts = change.entityPath.split(separator: "/", maxSplits: 1)
-            guard parts.count == 2, parts[0] == "topics" else { return }
-            refresh([String(parts[1])]) {}
+    /// Nil, and told, when it is unreadable.
+    private func settings(_ data: [UInt8]?, of whom: String) -> [String: String]? {
+        guard let data, !data.isEmpty else { return [:] }
+        guard let payload = try? ConfigPayload(payload: data) else {
+            world.journal.warning("found settings unreadable", ["of": whom])
+            return nil
         }
-    }
-
-    private func removeIfOld(_ path: String) {
-        tree.stat(path) { [self] result in
-            guard case .success(let stat?) = result, world.clock.wallMs - stat.ctime > TopicSettings.keptFor else {
-                return
-            }
-            tree.multi([.delete(path)]) { _ in }
-        }
+        return payload.settings
     }
 }

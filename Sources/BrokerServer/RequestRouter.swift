@@ -39,6 +39,7 @@ package final class RequestRouter {
             .apiVersions,
             .deleteRecords, .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster,
             .controlledShutdown, .createTopics, .deleteTopics, .initProducerID, .createPartitions, .alterPartition,
+            .alterConfigs, .incrementalAlterConfigs,
             .allocateProducerIDs:
             key.spoken.versions
         default: nil
@@ -100,6 +101,8 @@ package final class RequestRouter {
         case .deleteRecords: try serve(call, body, context, deleteRecords)
         case .offsetForLeaderEpoch: try serve(call, body, context, offsetForLeaderEpoch)
         case .describeConfigs: try serve(call, body, context, describeConfigs)
+        case .alterConfigs: try serve(call, body, context, alterConfigs)
+        case .incrementalAlterConfigs: try serve(call, body, context, incrementalAlterConfigs)
         case .createPartitions: try serve(call, body, context, createPartitions)
         case .alterPartition: try serve(call, body, context, alterPartition)
         case .allocateProducerIDs: try serve(call, body, context, allocateProducerIDs)

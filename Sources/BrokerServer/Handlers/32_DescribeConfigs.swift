@@ -4,7 +4,7 @@ import Configuration
 import KafkaProtocol
 
 extension RequestRouter {
-    /// Topics (read from the tree, so that what was just changed is seen) and this broker.
+    /// Topics and this broker, read from the tree, so that what was just changed is seen.
     func describeConfigs(
         _ request: DescribeConfigsRequest, _ context: RequestContext, then: @escaping (DescribeConfigsResponse) -> Void
     ) {
@@ -17,8 +17,9 @@ extension RequestRouter {
             response.results = request.resources.map { describe($0, request, context) }
             then(response)
         }
-        guard let settings = node.topicSettings, !topics.isEmpty else { return answer() }
-        settings.refresh(topics, then: answer)
+        guard let settings = node.topicSettings else { return answer() }
+        let hasBrokers = request.resources.contains { $0.resourceType == ResourceType.broker }
+        settings.refresh(topics) { hasBrokers ? settings.refreshBroker(then: answer) : answer() }
     }
 
     private enum ResourceType {
@@ -50,8 +51,8 @@ extension RequestRouter {
                 }
             }
         case ResourceType.broker where resource.resourceName.isEmpty:
-            // The defaults of the cluster: none can be set yet.
-            break
+            result.configs = BrokerKeys.all.filter { node.settings.ofCluster[$0.name] != nil && isWanted($0.name) }
+                .map { brokerEntry($0, request, isOfCluster: true) }
         case ResourceType.broker:
             guard Int32(resource.resourceName) == node.id.raw else {
                 result.errorCode = .invalidRequest
@@ -86,25 +87,16 @@ extension RequestRouter {
         return result
     }
 
-    private enum Source: Int8 {
-        case topic = 1
-        case file = 4
-        case byDefault = 5
-    }
-
-    /// A broker key's values by source: the file's, then the default.
-    private func values(_ key: any AnyConfigKey) -> [(value: String, source: Source)] {
-        var values: [(String, Source)] = []
-        if let text = node.config.settings.properties[key.name] { values.append((trimmed(text), .file)) }
-        if let text = key.defaultText { values.append((text, .byDefault)) }
-        return values
-    }
-
+    private typealias Source = BrokerSettings.Source
     private typealias Synonym = (name: String, value: String, source: Source)
 
+    /// From the strongest to the weakest, by source before by name.
     private func synonyms(_ keys: [any AnyConfigKey]) -> [Synonym] {
-        let all = keys.flatMap { key in values(key).map { (name: key.name, value: $0.value, source: $0.source) } }
-        return all.filter { $0.source == .file } + all.filter { $0.source == .byDefault }
+        let settings = node.settings
+        let all = keys.flatMap { key in
+            settings.values(of: key).map { (name: key.name, value: $0.value, source: $0.source) }
+        }
+        return [Source.broker, .cluster, .file, .byDefault].flatMap { source in all.filter { $0.source == source } }
     }
 
     private func topicEntry(
@@ -115,13 +107,13 @@ extension RequestRouter {
         if let first = topic.synonyms.first?.name { list = Array(list.drop { $0.name != first }) }
         if let text = overrides[topic.key.name] { list.insert((topic.key.name, trimmed(text), .topic), at: 0) }
         let value =
-            overrides[topic.key.name].map { trimmed($0) } ?? node.config.topicDefaults.text(topic.key.name)
+            overrides[topic.key.name].map { trimmed($0) } ?? node.settings.topicDefaults.text(topic.key.name)
             ?? topic.key.defaultText
         return entry(topic.key, value: value, list: list, readOnly: false, request)
     }
 
     private func brokerEntry(
-        _ key: any AnyConfigKey, _ request: DescribeConfigsRequest
+        _ key: any AnyConfigKey, _ request: DescribeConfigsRequest, isOfCluster: Bool = false
     ) -> DescribeConfigsResponse.DescribeConfigsResourceResult {
         let group = [
             ["log.retention.ms", "log.retention.minutes", "log.retention.hours"], ["log.roll.ms", "log.roll.hours"],
@@ -129,8 +121,11 @@ extension RequestRouter {
             ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
         ].first { $0.first == key.name }
         let keys = (group ?? [key.name]).compactMap { name in BrokerKeys.all.first { $0.name == name } }
-        return entry(
-            key, value: node.config.settings.text(key), list: synonyms(keys), readOnly: key.change == .atStart, request)
+        var list = synonyms(keys)
+        if let first = list.firstIndex(where: { $0.name == key.name }) { list.removeFirst(first) }
+        if isOfCluster { list.removeAll { $0.source != .cluster } }
+        let value = isOfCluster ? node.settings.ofCluster[key.name] : node.settings.current.text(key)
+        return entry(key, value: value, list: list, readOnly: key.change == .atStart, request)
     }
 
     private func entry(
