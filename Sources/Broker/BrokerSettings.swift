@@ -97,7 +97,8 @@ package struct BrokerSettings: Sendable {
                 + "Set(\(name))"
         }
         if notWhileRunning.contains(name) {
-            return "\(name) cannot be changed while the broker runs yet: change it in the broker's file and start it again"
+            return
+                "\(name) cannot be changed while the broker runs yet: change it in the broker's file and start it again"
         }
         if key.change == .perBroker, !isPerBroker {
             return "Cannot update these configs at default cluster level, broker id must be specified: Set(\(name))"

@@ -249,7 +249,8 @@ package enum TopicKeys {
         for key in [leaderThrottled, followerThrottled] {
             guard let text = settings.last(where: { $0.name == key.name })?.value else { continue }
             guard ThrottledReplicas(text) != nil else {
-                return "Invalid value \(text) for configuration \(key.name): \(key.name) must be the literal '*' or a list of "
+                return
+                    "Invalid value \(text) for configuration \(key.name): \(key.name) must be the literal '*' or a list of "
                     + "replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],..."
             }
         }

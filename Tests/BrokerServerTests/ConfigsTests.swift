@@ -108,7 +108,8 @@ struct ConfigsTests {
         // A broker that comes later reads them too.
         stage.simulation.node("broker-1").crash(.process)
         stage.simulation.node("broker-1").restart()
-        #expect(stage.simulation.run(within: .seconds(60)) { stage.node(1)?.settings[BrokerKeys.messageMaxBytes] == 5000 })
+        #expect(
+            stage.simulation.run(within: .seconds(60)) { stage.node(1)?.settings[BrokerKeys.messageMaxBytes] == 5000 })
     }
 
     @Test("what cannot be is refused with a reason, and a trial changes nothing")

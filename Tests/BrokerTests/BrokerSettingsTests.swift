@@ -11,7 +11,9 @@ struct BrokerSettingsTests {
         return BrokerSettings(file: try BrokerConfig(properties, hostName: "here").settings)
     }
 
-    @Test("the broker's own beat the cluster's, those beat the file's, and that beats the default") func precedence() throws {
+    @Test("the broker's own beat the cluster's, those beat the file's, and that beats the default") func precedence()
+        throws
+    {
         var settings = try settings(["message.max.bytes": "1000"])
         #expect(settings[BrokerKeys.messageMaxBytes] == 1000)
         #expect(settings.take(broker: [:], cluster: ["message.max.bytes": "2000"]) == [])
@@ -48,7 +50,9 @@ struct BrokerSettingsTests {
             problem("sasl.enabled.mechanisms", "PLAIN", isPerBroker: false)
                 == "Cannot update these configs at default cluster level, broker id must be specified: Set(sasl.enabled.mechanisms)"
         )
-        #expect(problem("mesage.max.bytes", "1") == "Unknown broker config name: mesage.max.bytes (did you mean message.max.bytes?)")
+        #expect(
+            problem("mesage.max.bytes", "1")
+                == "Unknown broker config name: mesage.max.bytes (did you mean message.max.bytes?)")
         #expect(problem("log.retention.ms", "0")?.contains("must be unlimited (-1) or") == true)
         #expect(problem("compression.type", "gzip")?.contains("not supported yet") == true)
         #expect(problem("leader.replication.throttled.rate", "1000", isPerBroker: false) == nil)

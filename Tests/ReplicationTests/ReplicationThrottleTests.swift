@@ -33,21 +33,23 @@ struct ReplicationThrottleTests {
 
     @Test("a pause is as long as what was sent is worth, and never above a second") func pauses() {
         var rate = ByteRate(limit: 1000)
-        #expect(rate.pause(at: .start) == .zero)
+        let before = rate.pause(at: .start)
         rate.sent(500, at: .start)
-        #expect(rate.pause(at: .start) == .milliseconds(500))
-        #expect(rate.pause(at: .start + .milliseconds(500)) == .zero)
+        let owing = rate.pause(at: .start)
+        let paid = rate.pause(at: .start + .milliseconds(500))
         rate.sent(1_000_000, at: .start + .milliseconds(500))
-        #expect(rate.pause(at: .start + .milliseconds(500)) == .seconds(1))
+        let longest = rate.pause(at: .start + .milliseconds(500))
+        #expect([before, owing, paid, longest] == [.zero, .milliseconds(500), .zero, .seconds(1)])
     }
 
     @Test("a raised rate counts at once, and no rate at all never holds anything up") func changes() {
         var rate = ByteRate(limit: 10)
         rate.sent(1000, at: .start)
-        #expect(rate.isExceeded(at: .start))
+        let slow = rate.isExceeded(at: .start)
         rate.limit = .max
-        #expect(!rate.isExceeded(at: .start))
+        let free = rate.isExceeded(at: .start)
         rate.sent(1 << 40, at: .start)
-        #expect(!rate.isExceeded(at: .start))
+        let stillFree = rate.isExceeded(at: .start)
+        #expect([slow, free, stillFree] == [true, false, false])
     }
 }
