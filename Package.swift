@@ -76,7 +76,7 @@ let package = Package(
             "Tools",
             [
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
-                "KafkaProtocol", "Compression", "Records", "KafkaClient",
+                "KafkaProtocol", "Compression", "Records", "Controller", "KafkaClient",
             ]),
         .executableTarget(
             name: "letterbox",

@@ -5,32 +5,32 @@ package struct PayloadError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Writes compact JSON in the order it is told: Kafka's own order, so that people and tools see what they know.
-struct JSONText {
-    private(set) var text = ""
+package struct JSONText {
+    package private(set) var text = ""
     private var first = true
 
-    static func object(_ body: (inout JSONText) -> Void) -> String {
+    package static func object(_ body: (inout JSONText) -> Void) -> String {
         var writer = JSONText()
         writer.text = "{"
         body(&writer)
         return writer.text + "}"
     }
 
-    mutating func field(_ key: String, raw value: String) {
+    package mutating func field(_ key: String, raw value: String) {
         if !first { text += "," }
         first = false
         text += JSONText.quoted(key) + ":" + value
     }
-    mutating func field(_ key: String, _ value: String) { field(key, raw: JSONText.quoted(value)) }
-    mutating func field(_ key: String, _ value: some BinaryInteger) { field(key, raw: String(value)) }
-    mutating func field(_ key: String, _ values: [String]) {
+    package mutating func field(_ key: String, _ value: String) { field(key, raw: JSONText.quoted(value)) }
+    package mutating func field(_ key: String, _ value: some BinaryInteger) { field(key, raw: String(value)) }
+    package mutating func field(_ key: String, _ values: [String]) {
         field(key, raw: "[" + values.map(JSONText.quoted).joined(separator: ",") + "]")
     }
     mutating func field(_ key: String, ids: [BrokerID]) { field(key, raw: JSONText.list(ids)) }
 
     static func list(_ ids: [BrokerID]) -> String { "[" + ids.map(\.description).joined(separator: ",") + "]" }
 
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         var out = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

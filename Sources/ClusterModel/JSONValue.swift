@@ -1,7 +1,7 @@
 /// A JSON text as it stands in a znode: parsed by hand, so that no program carries Foundation for it and a controller can read
 /// thousands.
 /// Objects keep their order; of doubled keys the last one counts, as with the writers' parsers.
-enum JSONValue: Equatable {
+package enum JSONValue: Equatable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -10,36 +10,36 @@ enum JSONValue: Equatable {
     case array([JSONValue])
     case object([Member])
 
-    struct Member: Equatable {
-        var key: String
-        var value: JSONValue
+    package struct Member: Equatable {
+        package var key: String
+        package var value: JSONValue
     }
 
-    subscript(key: String) -> JSONValue? {
+    package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key == key }?.value
     }
 
-    var string: String? { if case .string(let text) = self { text } else { nil } }
-    var array: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
-    var members: [Member]? { if case .object(let members) = self { members } else { nil } }
+    package var string: String? { if case .string(let text) = self { text } else { nil } }
+    package var array: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
+    package var members: [Member]? { if case .object(let members) = self { members } else { nil } }
     /// Whole numbers, also those written as text: timestamps and block ends come as text.
-    var integer: Int64? {
+    package var integer: Int64? {
         switch self {
         case .integer(let number): number
         case .string(let text): Int64(text)
         default: nil
         }
     }
-    var int32: Int32? { integer.flatMap { Int32(exactly: $0) } }
-    var brokers: [BrokerID]? {
+    package var int32: Int32? { integer.flatMap { Int32(exactly: $0) } }
+    package var brokers: [BrokerID]? {
         guard let array else { return nil }
         let ids = array.compactMap { $0.int32.map { BrokerID($0) } }
         return ids.count == array.count ? ids : nil
     }
 
     /// Nil when the bytes are not one whole JSON text.
-    init?(parsing bytes: [UInt8]) {
+    package init?(parsing bytes: [UInt8]) {
         var parser = JSONParser(bytes: bytes)
         guard let value = parser.value(depth: 0) else { return nil }
         parser.blanks()

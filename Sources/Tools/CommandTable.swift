@@ -23,6 +23,11 @@ package enum CommandTable {
             Command("kafka-console-consumer", "prints a topic's records", ConsoleConsumerCommand.run),
             Command(
                 "kafka-consumer-groups", "lists and describes groups, moves their offsets", ConsumerGroupsCommand.run),
+            Command("kafka-configs", "shows and changes settings of topics and brokers", ConfigsCommand.run),
+            Command("kafka-leader-election", "elects preferred or unclean leaders", LeaderElectionCommand.run),
+            Command("kafka-reassign-partitions", "moves replicas between brokers", ReassignPartitionsCommand.run),
+            Command("kafka-log-dirs", "sizes and places of replicas, as JSON", LogDirsCommand.run),
+            Command("kafka-delete-records", "moves the beginning of partitions forward", DeleteRecordsCommand.run),
         ]
     }
 
