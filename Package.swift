@@ -137,6 +137,14 @@ let package = Package(
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationProtocol",
                 "CoordinationServer", "KafkaProtocol", "Compression", "Records", "KafkaClient",
             ]),
+
+        // The simulated machine rooms: whole services under faults, judged by models.
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "Bytes", "Platform", "SimulatedPlatform", "CoordinationProtocol", "CoordinationServer",
+            ],
+            exclude: ["README.md"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -90,7 +90,8 @@ struct Recovery: ~Copyable {
         }
     }
 
-    /// Reads one log to its end; a torn tail is cut off, so that nothing written later can be mistaken.
+    /// Reads one log to its end; a torn tail is cut off, so that nothing written later can be mistaken. The last one is synced: a
+    /// process that was killed may have left what only the system's memory holds, and it is told to clients from now on.
     private mutating func replay(_ path: String, isLast: Bool) throws(StartProblem) {
         do throws(DiskError) {
             let file = try disk.open(path, .update)
@@ -125,13 +126,15 @@ struct Recovery: ~Copyable {
                     }
                     start += count
                     offset += Int64(count)
-                case .end: break reading
+                case .end:
+                    if isLast { try file.sync() }
+                    break reading
                 case .damaged:
                     try cut(file, at: offset, size: size)
                     break reading
                 case .cut:
                     if offset + Int64(filled - start) >= size {
-                        if offset < size { try cut(file, at: offset, size: size) }
+                        if offset < size { try cut(file, at: offset, size: size) } else if isLast { try file.sync() }
                         break reading
                     }
                     // The rest of the entry, in a larger buffer when it does not fit.

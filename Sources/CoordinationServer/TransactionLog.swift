@@ -113,7 +113,13 @@ private final class LogFile {
             if (try? file.allocate(to: wanted)) != nil { allocated = wanted }
         }
         try file.write(bytes, at: position)
-        if sync { try file.sync() }
+        do throws(DiskError) {
+            if sync { try file.sync() }
+        } catch {
+            // The next start must not find in the system's memory what will never be on the disk.
+            try? file.truncate(to: position)
+            throw error
+        }
         position = end
     }
 

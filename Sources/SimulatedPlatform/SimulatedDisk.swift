@@ -15,6 +15,8 @@ final class SimulatedDisk: Disk {
     private func check(_ operation: DiskOperation, _ path: String) throws(DiskError) {
         try world.check(operation, path)
         try storage.check(operation, path)
+        // A fault may be the life's end: then the operation is not done.
+        try world.check(operation, path)
     }
 
     func open(_ path: String, _ mode: FileMode) throws(DiskError) -> any File {
@@ -86,8 +88,9 @@ struct Life {
         self.world = world
         number = world.life
     }
+    var isAlive: Bool { world?.isAlive == true }
     func check(_ operation: DiskOperation, _ path: String) throws(DiskError) {
-        guard let world, world.isAlive else {
+        guard isAlive else {
             throw DiskError(
                 operation: operation.rawValue, path: path, code: 5, reason: "this life of the node has ended")
         }
@@ -131,6 +134,8 @@ final class SimulatedFile: File {
                 operation: operation.rawValue, path: path, code: 9, reason: "Bad file descriptor")
         }
         try node.storage.check(operation, path)
+        // A fault may be the life's end: then the operation is not done.
+        try world.check(operation, path)
         if mode == .read, operation != .read, operation != .sync {
             throw DiskError(operation: operation.rawValue, path: path, code: 9, reason: "opened for reading")
         }
@@ -172,7 +177,8 @@ final class SimulatedFile: File {
 
     func sync() throws(DiskError) {
         do throws(DiskError) { try check(.sync) } catch {
-            inode.syncFailed()
+            // Of a process that was killed the system still writes the pages some day.
+            if world.isAlive { inode.syncFailed() }
             throw error
         }
         inode.sync()

@@ -13,8 +13,10 @@ struct FileContent {
     mutating func write(_ new: ArraySlice<UInt8>, at offset: Int64) {
         let start = Int(offset)
         let end = start + new.count
-        if bytes.count < end { bytes.append(contentsOf: repeatElement(0, count: end - bytes.count)) }
-        bytes.replaceSubrange(start..<end, with: new)
+        if bytes.count < end { bytes += [UInt8](repeating: 0, count: end - bytes.count) }
+        bytes.withUnsafeMutableBytes { old in
+            new.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: old[start..<end]).copyMemory(from: $0) }
+        }
         size = max(size, Int64(end))
     }
 
@@ -33,7 +35,7 @@ struct FileContent {
                     .copyMemory(from: UnsafeRawBufferPointer(rebasing: raw[Int(offset)..<Int(offset) + stored]))
             }
         }
-        for index in stored..<count { buffer[index] = 0 }
+        UnsafeMutableRawBufferPointer(rebasing: buffer[stored..<count]).initializeMemory(as: UInt8.self, repeating: 0)
         return count
     }
 }
@@ -311,7 +313,7 @@ package final class SimulatedStorage {
 
     // MARK: Space and locks
 
-    var usedBytes: Int64 { used(root) }
+    package var usedBytes: Int64 { used(root) }
 
     private func used(_ directory: DirectoryNode) -> Int64 {
         directory.shown.values.reduce(0) { sum, entry in
