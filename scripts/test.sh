@@ -36,6 +36,14 @@ clients() {
         { rm -rf "$venv" && python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r Tests/Interop/requirements.txt; } || return 1
         cp Tests/Interop/requirements.txt "$venv/requirements.txt"
     fi
+    # kazoo's own tests are in its sdist only.
+    local suite=$ROOT/.build/kazoo-suite kazoo
+    kazoo=$("$venv/bin/python" -c 'import importlib.metadata as m; print("kazoo-" + m.version("kazoo"))') || return 1
+    if [ ! -d "$suite/$kazoo" ]; then
+        rm -rf "$suite" && mkdir -p "$suite" &&
+            "$venv/bin/pip" download -q --disable-pip-version-check --no-deps --no-binary :all: -d "$suite" "${kazoo/-/==}" &&
+            tar -xzf "$suite/$kazoo.tar.gz" -C "$suite" || return 1
+    fi
     (cd Tests/Interop && "$venv/bin/python" -B -m pytest -p no:cacheprovider -q -W ignore::DeprecationWarning "$@")
 }
 

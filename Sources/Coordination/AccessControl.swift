@@ -14,9 +14,11 @@ package struct Identities: Equatable {
     }
 
     /// An `auth` packet. A wrong password is not found out here: it proves another identity.
-    package mutating func add(scheme: String, credentials: [UInt8], superDigest: String?) -> Bool {
+    /// - Returns: false for a scheme that is not known, or no credentials at all.
+    package mutating func add(scheme: String, credentials: [UInt8]?, superDigest: String?) -> Bool {
         switch scheme {
         case "digest":
+            guard let credentials else { return false }
             let digest = AccessControl.digest(credentials)
             if let superDigest, digest == superDigest { isSuper = true }
             let identity = ClientInfo(scheme: "digest", user: digest)
@@ -42,8 +44,9 @@ package struct Identities: Equatable {
 enum AccessControl {
     /// `user:base64(SHA-1("user:password"))`.
     static func digest(_ credentials: [UInt8]) -> String {
-        let user = String(decoding: credentials.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)
-        return user + ":" + SHA1.base64(SHA1.hash(credentials))
+        // Made text first, as what is not UTF-8 would otherwise prove another identity than with Apache's server.
+        let text = String(decoding: credentials, as: UTF8.self)
+        return text.prefix { $0 != ":" } + ":" + SHA1.base64(SHA1.hash(Array(text.utf8)))
     }
 
     static func allows(_ list: [ACL], _ needed: Permissions, to identities: Identities) -> Bool {
@@ -75,8 +78,9 @@ enum AccessControl {
                 if proven.isEmpty { throw .invalidACL }
                 for identity in proven { add(ACL(entry.permissions, scheme: identity.scheme, id: identity.user)) }
             case "digest":
-                let parts = entry.id.split(separator: ":", omittingEmptySubsequences: false)
-                guard parts.count == 2, !parts[1].isEmpty else { throw .invalidACL }
+                var parts = entry.id.split(separator: ":", omittingEmptySubsequences: false)
+                while parts.last?.isEmpty == true { parts.removeLast() }
+                guard parts.count == 2 else { throw .invalidACL }
                 add(entry)
             case "ip":
                 guard network(entry.id) != nil else { throw .invalidACL }

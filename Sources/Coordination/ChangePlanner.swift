@@ -29,12 +29,16 @@ struct NodeFacts {
     var childCount: UInt32
     var owner: Int64
     var acl: List
+    /// Bytes; null data has none.
+    var dataCount: Int32
 }
 
 /// What earlier operations of the same multi have decided, over the tree that does not know yet.
 struct Overlay {
     /// Nil for nodes that will be gone. Only used when there is a multi.
     private var facts: [[UInt8]: NodeFacts?] = [:]
+    /// By quota.
+    private var growth: [[UInt8]: (nodes: Int64, bytes: Int64)] = [:]
     let isUsed: Bool
 
     init(isUsed: Bool) { self.isUsed = isUsed }
@@ -45,11 +49,21 @@ struct Overlay {
         let node = tree.store[id].pointee
         return NodeFacts(
             version: node.version, cversion: node.cversion, aversion: node.aversion, childCount: node.childCount,
-            owner: node.owner, acl: .table(node.acl))
+            owner: node.owner, acl: .table(node.acl), dataCount: max(node.dataCount, 0))
     }
 
     mutating func set(_ path: PathBytes, _ new: NodeFacts?) {
         if isUsed { facts.updateValue(new, forKey: Overlay.key(path)) }
+    }
+
+    func growth(of quota: PathBytes) -> (nodes: Int64, bytes: Int64) {
+        growth.isEmpty ? (0, 0) : growth[[UInt8](quota)] ?? (0, 0)
+    }
+
+    mutating func grow(_ quota: PathBytes, nodes: Int64, bytes: Int64) {
+        guard isUsed else { return }
+        let before = growth(of: quota)
+        growth[[UInt8](quota)] = (before.nodes + nodes, before.bytes + bytes)
     }
 
     private static func key(_ path: PathBytes) -> [UInt8] { path.count == 1 ? [] : [UInt8](path) }
@@ -68,11 +82,11 @@ extension ZnodeTree {
         _ overlay: inout Overlay
     ) throws(CoordinationError) -> TransactionRecord {
         guard let mode = CreateMode(rawValue: asked.flags) else { throw .badArguments }
-        if mode.hasTTL || op == .createTTL {
+        if mode.hasTTL {
             guard rules.extendedTypes else { throw .unimplemented }
-            guard mode.hasTTL, op == .createTTL, asked.ttl > 0, asked.ttl <= OwnerKind.longestTTL else {
-                throw .badArguments
-            }
+            guard op == .createTTL, asked.ttl > 0, asked.ttl <= OwnerKind.longestTTL else { throw .badArguments }
+        } else if op == .createTTL {
+            throw .badArguments
         }
         guard let (parentPath, _) = ZnodePath.split(asked.path) else { throw .badArguments }
         let acl = try fixedList(asked.acl, for: asker.identities)
@@ -83,6 +97,8 @@ extension ZnodeTree {
         guard ZnodePath.isValid(path) else { throw .badArguments }
         if overlay.facts(path, in: self) != nil { throw .nodeExists }
         if OwnerKind(parent.owner) == .session { throw .noChildrenForEphemerals }
+        let bytes = asked.data?.count ?? 0
+        try checkQuota(path, nodes: 1, bytes: Int64(bytes), rules, &overlay)
         let cversion = parent.cversion &+ 1
         let txn = CreateTxn(
             path: path, data: asked.data, acl: acl, ephemeral: mode.isEphemeral && op != .createContainer,
@@ -100,7 +116,9 @@ extension ZnodeTree {
             overlay.set(parentPath, parent)
             overlay.set(
                 path,
-                NodeFacts(version: 0, cversion: 0, aversion: 0, childCount: 0, owner: owner, acl: .bytes(acl)))
+                NodeFacts(
+                    version: 0, cversion: 0, aversion: 0, childCount: 0, owner: owner, acl: .bytes(acl),
+                    dataCount: Int32(truncatingIfNeeded: bytes)))
         }
         return record
     }
@@ -116,6 +134,7 @@ extension ZnodeTree {
         guard version == -1 || version == node.version else { throw .badVersion }
         guard node.childCount == 0 else { throw .notEmpty }
         if overlay.isUsed {
+            try checkQuota(path, nodes: -1, bytes: -Int64(node.dataCount), rules, &overlay)
             parent.childCount -= 1
             overlay.set(parentPath, parent)
             overlay.set(path, nil)
@@ -131,7 +150,10 @@ extension ZnodeTree {
             throw ZnodePath.isValid(path) ? .noNode : .badArguments
         }
         try check(node.acl, .write, asker.identities, rules)
+        let bytes = data?.count ?? 0
+        try checkQuota(path, nodes: 0, bytes: Int64(bytes) - Int64(node.dataCount), rules, &overlay)
         node.version = try raised(node.version, expecting: version)
+        node.dataCount = Int32(truncatingIfNeeded: bytes)
         overlay.set(path, node)
         return .setData(path: path, data: data, version: node.version)
     }
@@ -167,20 +189,26 @@ extension ZnodeTree {
         return .closeSession(paths.reduce(0) { $0 + $1.count + 4 } > 512 << 10 ? nil : paths)
     }
 
-    /// Empty containers that had a child once, and TTL nodes whose time is over. At most `limit`.
-    func planReaping(wallMs: Int64, limit: Int) -> [PathBytes] {
+    /// Nodes to be taken away now, at most `limit`.
+    func planReaping(wallMs: Int64, limit: Int, _ rules: CoordinationRules) -> [PathBytes] {
         var paths: [PathBytes] = []
-        for id in containers.sorted() where paths.count < limit {
-            let node = store[id].pointee
-            if node.childCount == 0, node.cversion != 0 { paths.append(path(of: id)) }
-        }
-        for id in ttls.sorted() where paths.count < limit {
-            let node = store[id].pointee
-            if node.childCount == 0, case .ttl(let ttl) = OwnerKind(node.owner), wallMs - node.mtime > ttl {
-                paths.append(path(of: id))
-            }
+        for id in containers.sorted() + ttls.sorted() where paths.count < limit {
+            if isReapable(id, wallMs: wallMs, rules) { paths.append(path(of: id)) }
         }
         return paths
+    }
+
+    /// An empty container that had a child once, or none for too long; an empty TTL node whose time is over.
+    func isReapable(_ id: ZnodeID, wallMs: Int64, _ rules: CoordinationRules) -> Bool {
+        let node = store[id].pointee
+        guard node.childCount == 0 else { return false }
+        switch OwnerKind(node.owner) {
+        case .container:
+            return node.cversion != 0
+                || rules.neverUsedContainerMs > 0 && wallMs - node.mtime > rules.neverUsedContainerMs
+        case .ttl(let ttl): return wallMs - node.mtime > ttl
+        case .nobody, .session: return false
+        }
     }
 
     func check(_ list: NodeFacts.List, _ needed: Permissions, _ identities: Identities, _ rules: CoordinationRules)

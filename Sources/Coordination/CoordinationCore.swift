@@ -20,6 +20,10 @@ package struct CoordinationCore: ~Copyable {
     /// Whom the last call's change is to be told to, in order. Each delivery precedes every reply that shows the change.
     package internal(set) var deliveries: [WatchDelivery] = []
     var told: [ClientID] = []
+    /// Quotas the last call's change has passed: worth a line of the journal, not more than one a minute for each.
+    package internal(set) var excesses: [QuotaExcess] = []
+    /// Wall clock, by quota and measure.
+    private var warnedAt: [String: Int64] = [:]
 
     /// - Parameter wallMs: now; session ids begin there, or behind the largest the tree has seen.
     package init(tree: consuming ZnodeTree, rules: CoordinationRules, now: Int64, wallMs: Int64) {
@@ -31,6 +35,8 @@ package struct CoordinationCore: ~Copyable {
         }
         self.tree = tree
         self.rules = rules
+        self.tree.notesQuotas = true
+        if rules.emulates353TTL { self.tree.adoptOldTTLNodes() }
     }
 
     package var zxid: Int64 { tree.lastZxid }
@@ -127,18 +133,14 @@ package struct CoordinationCore: ~Copyable {
     /// Containers and TTL nodes to be taken away now.
     package func reapable(wallMs: Int64, limit: Int) -> [[UInt8]] {
         tree.arena.reset()
-        return tree.planReaping(wallMs: wallMs, limit: limit).map { [UInt8]($0) }
+        return tree.planReaping(wallMs: wallMs, limit: limit, rules).map { [UInt8]($0) }
     }
 
     /// Takes one of them away, if that is still right.
     /// - Parameter path: valid until the change is appended and delivered.
     package mutating func reap(_ path: PathBytes, wallMs: Int64) -> TreeChange? {
         begin()
-        guard let id = tree.store.find(path), tree.store[id].pointee.childCount == 0 else { return nil }
-        switch OwnerKind(tree.store[id].pointee.owner) {
-        case .container, .ttl: break
-        case .nobody, .session: return nil
-        }
+        guard let id = tree.store.find(path), tree.isReapable(id, wallMs: wallMs, rules) else { return nil }
         return commit(TreeChange(header(.deleteContainer, 0, cxid: 0, wallMs), .delete(path: path)))
     }
 
@@ -147,6 +149,7 @@ package struct CoordinationCore: ~Copyable {
     mutating func begin() {
         tree.arena.reset()
         deliveries.removeAll(keepingCapacity: true)
+        if !excesses.isEmpty { excesses.removeAll() }
     }
 
     func header(_ op: OpCode, _ session: Int64, cxid: Int32, _ wallMs: Int64) -> TransactionHeader {
@@ -158,7 +161,18 @@ package struct CoordinationCore: ~Copyable {
         let watched = !watches.isEmpty
         tree.apply(change, noting: watched)
         if watched { deliver() }
+        if !tree.excesses.isEmpty { warn(at: change.header.time) }
         return change
+    }
+
+    mutating func warn(at wallMs: Int64) {
+        for excess in tree.excesses {
+            let key = "\(excess.measure) \(excess.path)"
+            if let last = warnedAt[key], abs(wallMs - last) < 60_000 { continue }
+            warnedAt[key] = wallMs
+            excesses.append(excess)
+        }
+        tree.excesses.removeAll()
     }
 
     mutating func close(_ session: Int64, cxid: Int32, _ wallMs: Int64) -> TreeChange {

@@ -12,6 +12,14 @@ package struct CoordinationRules {
     package var minSessionTimeout: Int32 = 6000
     package var maxSessionTimeout: Int32 = 60_000
     package var extendedTypes = false
+    /// Whether TTL marks of ZooKeeper 3.5.3, which look like sessions to its successors, are taken for what they are.
+    package var emulates353TTL = false
+    /// Whether a hard quota refuses; usage is counted in any case.
+    package var enforceQuota = false
+    /// A standalone server cannot be reconfigured; this decides what it answers.
+    package var reconfigEnabled = false
+    /// Milliseconds an empty container that never had a child may stay; 0 is for ever.
+    package var neverUsedContainerMs: Int64 = 0
     package var skipACL = false
     /// `super:base64(SHA-1(...))`.
     package var superDigest: String?

@@ -37,6 +37,10 @@ extension CoordinationCore {
                 reply.records(&list)
                 return
             }
+            if op == .getEphemerals {
+                writeEphemerals(of: session(of: client), below: try reader.slice(), &reply)
+                return
+            }
             path = try reader.text()
             switch op {
             case .exists, .getData, .getChildren, .getChildren2: watch = try reader.bool()
@@ -48,6 +52,7 @@ extension CoordinationCore {
         switch op {
         case .exists:
             guard let id = tree.store.find(path) else {
+                if path.contains(0) { throw .refused(.badArguments) }
                 if watch { watches.add(.data, path, for: client) }
                 throw .refused(.noNode)
             }
@@ -82,14 +87,6 @@ extension CoordinationCore {
             try readable(id, client)
             reply.int32(Int32(truncatingIfNeeded: tree.descendants(of: id)))
         case .sync: reply.slice(path)
-        case .getEphemerals:
-            let all = tree.ephemeralPaths(of: session(of: client))
-            let wanted =
-                path.count <= 1
-                ? all
-                : all.filter { $0.count >= path.count && PathBytes(rebasing: $0[..<path.count]).sameBytes(as: path) }
-            reply.int32(Int32(truncatingIfNeeded: wanted.count))
-            for path in wanted { reply.slice(path) }
         case .check:
             var overlay = Overlay(isUsed: false)
             do throws(CoordinationError) {
@@ -128,6 +125,18 @@ extension CoordinationCore {
         }
         MultiHeader.end.write(to: &reply)
         reply.endFrame(frame)
+    }
+
+    /// The prefix is one of text: `/a` is also before `/ab`.
+    private func writeEphemerals(of session: Int64, below prefix: PathBytes?, _ reply: inout JuteWriter) {
+        var paths = tree.ephemeralPaths(of: session)
+        if let prefix, !prefix.isText("/") {
+            paths.removeAll {
+                $0.count < prefix.count || !PathBytes(rebasing: $0[..<prefix.count]).sameBytes(as: prefix)
+            }
+        }
+        reply.int32(Int32(truncatingIfNeeded: paths.count))
+        for path in paths { reply.slice(path) }
     }
 
     private func writeChildren(_ id: ZnodeID, _ reply: inout JuteWriter) {
@@ -211,7 +220,8 @@ extension CoordinationCore {
             {
                 return
             }
-            deliveries.append(WatchDelivery(client: client, event: event.rawValue, path: path, zxid: tree.lastZxid))
+            // Which change it was is not known any more.
+            deliveries.append(WatchDelivery(client: client, event: event.rawValue, path: path, zxid: -1))
         }
         for path in data {
             let node = tree.store.find(path).map { tree.store[$0].pointee }

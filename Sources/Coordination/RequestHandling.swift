@@ -57,7 +57,7 @@ extension CoordinationCore {
             case .auth:
                 let packet = try AuthPacket.read(from: &reader)
                 let accepted = clients[client.raw].asker.identities.add(
-                    scheme: packet.scheme, credentials: packet.auth ?? [], superDigest: rules.superDigest)
+                    scheme: packet.scheme, credentials: packet.auth, superDigest: rules.superDigest)
                 reply.reply(xid: xid, zxid: 0, error: accepted ? .ok : .authFailed)
                 if !accepted { outcome.ending = .afterReply }
             case .setWatches, .setWatches2: try setWatches(op, &reader, xid, client, &reply)
@@ -65,8 +65,16 @@ extension CoordinationCore {
             case .reconfig:
                 _ = try ReconfigRequest.read(from: &reader)
                 // As a standalone server: there is nobody to be reconfigured.
-                outcome.change = fail(.reconfigDisabled, xid, client, wallMs, &reply)
-            case .sasl, .notification, .deleteContainer, .createSession, .error:
+                let why = rules.reconfigEnabled ? CoordinationError.unimplemented : .reconfigDisabled
+                outcome.change = fail(why, xid, client, wallMs, &reply)
+            case .sasl:
+                _ = try reader.slice()
+                // No mechanism is set up: the token of nothing, upon which clients give up with a clear error of theirs.
+                let frame = reply.beginFrame()
+                ReplyHeader(xid: xid, zxid: 0).write(to: &reply)
+                reply.slice(nil)
+                reply.endFrame(frame)
+            case .notification, .deleteContainer, .createSession, .error:
                 reply.reply(xid: xid, zxid: -1, error: .unimplemented)
                 outcome.ending = .afterReply
             }
@@ -188,10 +196,13 @@ extension CoordinationCore {
             let done = try reader.bool()
             _ = try reader.int32()
             if done { break }
-            guard let op else { throw .badLength(count) }
+            guard let op, op != .setACL else { throw .badLength(count) }
             // Behind a failure the rest is only read.
             let asked = try Asked(op, &reader)
-            if failure == nil, op != .setACL {
+            if case .create(let create) = asked, op != .createTTL, !(0...4).contains(create.flags) {
+                throw .badLength(Int(create.flags))
+            }
+            if failure == nil {
                 do throws(CoordinationError) {
                     parts.append(TransactionPart(op: op, record: try plan(asked, op, client, &overlay)))
                 } catch { failure = (count, error) }
@@ -219,12 +230,6 @@ extension CoordinationCore {
             reply.endFrame(frame)
             return change
         }
-        if count == 0 {
-            let frame = beginReply(xid, &reply)
-            MultiHeader.end.write(to: &reply)
-            reply.endFrame(frame)
-            return nil
-        }
         // Part by part, so that each result shows the node as its own operation left it.
         let change = TreeChange(header(.multi, session(of: client), cxid: xid, wallMs), .multi(parts))
         let watched = !watches.isEmpty
@@ -239,6 +244,7 @@ extension CoordinationCore {
         MultiHeader.end.write(to: &reply)
         reply.endFrame(frame)
         if watched { deliver() }
+        if !tree.excesses.isEmpty { warn(at: wallMs) }
         return change
     }
 

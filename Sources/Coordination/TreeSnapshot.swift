@@ -176,6 +176,7 @@ extension ZnodeTree {
             own(id, node.pointee.owner)
         }
         lastZxid = zxid
+        findQuotas()
     }
 
     /// Only the root.

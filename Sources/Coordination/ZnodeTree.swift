@@ -39,6 +39,12 @@ package struct ZnodeTree: ~Copyable {
     let arena = Arena()
     /// What happened in the last `apply` that was told to note it.
     var notices: [Notice] = []
+    /// The paths that have a quota.
+    var quotaPaths = ByteKeys()
+    /// Whether `excesses` are wanted: not of a log that is replayed.
+    var notesQuotas = false
+    /// Limits passed in the last `apply`.
+    var excesses: [QuotaExcess] = []
 
     nonisolated(unsafe) static let slash: UnsafeRawBufferPointer = {
         let byte = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
@@ -93,11 +99,13 @@ package struct ZnodeTree: ~Copyable {
             guard let id = store.find(path) else { return .noNode }
             willChange(id)
             let node = store[id]
-            dataSize += (data?.count ?? 0) - Int(max(node.pointee.dataCount, 0))
+            let growth = (data?.count ?? 0) - Int(max(node.pointee.dataCount, 0))
+            dataSize += growth
             store.setData(data, of: id)
             node.pointee.version = version
             node.pointee.mzxid = header.zxid
             node.pointee.mtime = header.time
+            countChanged(path, by: growth)
             if noting { note(.dataChanged, path, id) }
             return .ok
         case .setACL(let path, let acl, let version):
@@ -167,6 +175,7 @@ package struct ZnodeTree: ~Copyable {
         node.pointee.stamp = snapshotCount
         own(id, owner)
         dataSize += txn.path.count + (txn.data?.count ?? 0)
+        countCreated(txn.path, parent: parentPath, name: name, bytes: txn.data?.count ?? 0)
         if noting {
             note(.created, txn.path, id)
             note(.childrenChanged, parentPath.count == 0 ? ZnodeTree.slash : parentPath, parent)
@@ -192,7 +201,9 @@ package struct ZnodeTree: ~Copyable {
         }
         disown(id, node.pointee.owner)
         acls.drop(node.pointee.acl)
+        let bytes = Int(max(node.pointee.dataCount, 0))
         store.remove(id)
+        countDeleted(path, parent: parentPath, name: name, bytes: bytes)
         return .ok
     }
 
@@ -202,6 +213,17 @@ package struct ZnodeTree: ~Copyable {
         case .session: ephemerals[owner, default: []].insert(id)
         case .container: containers.insert(id)
         case .ttl: ttls.insert(id)
+        }
+    }
+
+    /// ZooKeeper 3.5.3 marked TTL nodes by the top bit alone: here they get the mark its successors use.
+    mutating func adoptOldTTLNodes() {
+        for owner in ephemerals.keys where owner < 0 && sessions[owner] == nil {
+            for id in ephemerals[owner] ?? [] {
+                store[id].pointee.owner = OwnerKind.owner(ttl: owner)
+                ttls.insert(id)
+            }
+            ephemerals[owner] = nil
         }
     }
 

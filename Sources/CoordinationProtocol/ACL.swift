@@ -21,7 +21,10 @@ package struct ACL: JuteRecord, Hashable, Sendable {
     package mutating func walk(_ jute: inout some JuteWalker & ~Copyable) throws(JuteError) {
         try jute.int32(&permissions.rawValue)
         try jute.string(&scheme)
-        try jute.string(&id)
+        // Some clients write an empty id as null: kazoo for `auth`, whose id means nothing.
+        var text: String? = id
+        try jute.nullableString(&text)
+        id = text ?? ""
     }
 }
 

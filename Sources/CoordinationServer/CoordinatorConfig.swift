@@ -19,6 +19,7 @@ package struct CoordinatorConfig {
     package var snapshotsKept = 3
     package var words: Set<String> = ["srvr"]
     package var containerCheckInterval = Duration.seconds(60)
+    package var reapsPerMinute = 10_000
     package var rules = CoordinationRules()
     /// Keys nobody reads here, each with the nearest one that is read.
     package var notUnderstood: [(name: String, nearest: String?)] = []
@@ -31,7 +32,9 @@ package struct CoordinatorConfig {
     package static let keys: [any AnyConfigKey] = [
         dataDirKey, dataLogDirKey, clientPortKey, clientPortAddressKey, tickTimeKey, minSessionTimeoutKey,
         maxSessionTimeoutKey, maxClientCnxnsKey, maxBufferKey, snapCountKey, preAllocSizeKey, forceSyncKey,
-        syncWarningKey, purgeIntervalKey, snapRetainCountKey, wordsKey, containerCheckKey, extendedTypesKey, skipACLKey,
+        syncWarningKey, purgeIntervalKey, snapRetainCountKey, wordsKey, containerCheckKey, reapsPerMinuteKey,
+        neverUsedKey,
+        extendedTypesKey, emulate353Key, enforceQuotaKey, reconfigEnabledKey, skipACLKey,
         superDigestKey, adminEnableKey, adminAddressKey, adminPortKey,
     ]
 
@@ -71,6 +74,18 @@ package struct CoordinatorConfig {
     static let containerCheckKey = ConfigKey(
         "znode.container.checkIntervalMs", unit: .milliseconds, default: 60_000, allowed: 1...,
         "How often empty containers and TTL nodes are looked for.")
+    static let reapsPerMinuteKey = ConfigKey(
+        "znode.container.maxPerMinute", default: 10_000, allowed: 1..., "Containers and TTL nodes removed in a minute.")
+    static let neverUsedKey = ConfigKey(
+        "znode.container.maxNeverUsedIntervalMs", unit: .milliseconds, default: 0, allowed: 0...,
+        "How long a container that never had a child stays; 0 is for ever.")
+    static let emulate353Key = ConfigKey(
+        "emulate353TTLNodes", default: false, "Whether TTL nodes made by ZooKeeper 3.5.3 are taken for such.")
+    static let enforceQuotaKey = ConfigKey(
+        "enforceQuota", default: false, "Whether hard quotas refuse; soft ones only warn.")
+    static let reconfigEnabledKey = ConfigKey(
+        "reconfigEnabled", default: false,
+        "Decides only how reconfig is refused: a server that stands alone has no members.")
     static let extendedTypesKey = ConfigKey("extendedTypesEnabled", default: false, "Whether TTL nodes can be created.")
     static let skipACLKey = ConfigKey<String>("skipACL", default: "no", "yes: access control lists are not enforced.")
     static let superDigestKey = ConfigKey<String>(
@@ -116,6 +131,11 @@ package struct CoordinatorConfig {
                 key: "minSessionTimeout", value: String(shortest),
                 reason: "it is larger than maxSessionTimeout \(rules.maxSessionTimeout)")
         }
+        reapsPerMinute = settings[CoordinatorConfig.reapsPerMinuteKey]
+        rules.neverUsedContainerMs = Int64(settings[CoordinatorConfig.neverUsedKey])
+        rules.emulates353TTL = settings[CoordinatorConfig.emulate353Key]
+        rules.enforceQuota = settings[CoordinatorConfig.enforceQuotaKey]
+        rules.reconfigEnabled = settings[CoordinatorConfig.reconfigEnabledKey]
         rules.extendedTypes = settings[CoordinatorConfig.extendedTypesKey]
         rules.skipACL = settings[CoordinatorConfig.skipACLKey] == "yes"
         rules.superDigest = settings[CoordinatorConfig.superDigestKey]
@@ -128,7 +148,7 @@ package struct CoordinatorConfig {
             )
         }
         let inert: Set<String> = [
-            "initLimit", "syncLimit", "standaloneEnabled", "reconfigEnabled", "globalOutstandingLimit",
+            "initLimit", "syncLimit", "standaloneEnabled", "globalOutstandingLimit",
             "clientPortListenBacklog", "log.style", "log.level", "admin.idleTimeout",
             "admin.commandURL", "digest.enabled", "commitLogCount",
         ]

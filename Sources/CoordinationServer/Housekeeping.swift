@@ -45,8 +45,14 @@ extension CoordinationServer {
     }
 
     func reap() {
+        reap(core.reapable(wallMs: world.clock.wallMs, limit: config.reapsPerMinute)[...])
+    }
+
+    /// A few at a time, so that a minute sees no more than `znode.container.maxPerMinute`.
+    private func reap(_ paths: ArraySlice<[UInt8]>) {
         guard !isStopping else { return }
-        for path in core.reapable(wallMs: world.clock.wallMs, limit: 1000) {
+        let batch = max(config.reapsPerMinute / 600, 1)
+        for path in paths.prefix(batch) {
             path.withUnsafeBytes { bytes in
                 if let change = core.reap(bytes, wallMs: world.clock.wallMs) {
                     append(change)
@@ -54,6 +60,22 @@ extension CoordinationServer {
                 }
             }
         }
-        world.after(config.containerCheckInterval) { [weak self] in self?.reap() }
+        let rest = paths.dropFirst(batch)
+        if rest.isEmpty {
+            world.after(config.containerCheckInterval) { [weak self] in self?.reap() }
+        } else {
+            world.after(.milliseconds(60_000 * batch / config.reapsPerMinute)) { [weak self] in self?.reap(rest) }
+        }
+    }
+
+    func warnOfQuotas() {
+        for excess in core.excesses {
+            world.journal.warning(
+                "a quota is exceeded",
+                [
+                    "path": excess.path, excess.measure.rawValue: excess.usage, "limit": excess.limit,
+                    "kind": excess.isHard ? "hard" : "soft",
+                ])
+        }
     }
 }

@@ -16,6 +16,7 @@ extension CoordinationServer {
             durable: log.durable, reply: &scratch)
         if let change = outcome.change { append(change) }
         deliver()
+        warnOfQuotas()
         connection.lastOp = outcome.op
         if bytes.count >= 4 { connection.lastXid = Int32(bigEndian: bytes.loadUnaligned(as: Int32.self)) }
         connection.lastZxid = core.zxid

@@ -45,6 +45,22 @@ struct AccessControlTests {
         #expect(own.first?.id == AccessControl.digest([UInt8]("u:p".utf8)))
     }
 
+    @Test("a null id is an empty one, as kazoo writes it") func nullID() throws {
+        let rig = Rig()
+        let owner = authenticated(rig, "u:p")
+        var request = JuteWriter()
+        request.string("/n")
+        request.slice(nil)
+        request.int32(1)
+        request.int32(31)
+        request.string("auth")
+        request.int32(-1)
+        request.int32(0)
+        #expect(rig.ask(owner, .create, request.bytes.array).error == .ok)
+        let list = try rig.ask(owner, .getACL, PathRequest(path: "/n")).read(GetACLResponse.self).acl
+        #expect(list.map(\.scheme) == ["digest"])
+    }
+
     @Test("lists that mean nothing are refused") func invalid() {
         let rig = Rig()
         let a = rig.client()

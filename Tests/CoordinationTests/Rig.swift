@@ -25,8 +25,8 @@ final class Rig {
         core = CoordinationCore(tree: ZnodeTree(), rules: rules, now: now, wallMs: wallMs)
     }
 
-    init(tree: consuming ZnodeTree) {
-        core = CoordinationCore(tree: tree, rules: CoordinationRules(), now: now, wallMs: wallMs)
+    init(tree: consuming ZnodeTree, _ rules: CoordinationRules = CoordinationRules()) {
+        core = CoordinationCore(tree: tree, rules: rules, now: now, wallMs: wallMs)
     }
 
     func open(_ address: String = "127.0.0.1") -> ClientID { core.clientOpened(address: address) }
