@@ -78,10 +78,17 @@ let package = Package(
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
                 "KafkaProtocol", "Compression", "Records", "Controller", "KafkaClient",
             ]),
+        module(
+            "Rehearsal",
+            [
+                "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationServer",
+                "KafkaProtocol", "Records", "CommitLog", "Replication", "KafkaClient", "Broker", "BrokerServer", "Tools",
+            ]),
         .executableTarget(
             name: "letterbox",
             dependencies: [
                 "CSystem", "Platform", "PosixPlatform", "Configuration", "CoordinationServer", "BrokerServer", "Tools",
+                "Rehearsal",
             ],
             exclude: ["README.md"],
             swiftSettings: fast,
@@ -131,6 +138,7 @@ let package = Package(
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
                 "CoordinationServer", "KafkaClient", "Broker",
             ]),
+        tests("Rehearsal", ["Platform", "SimulatedPlatform"]),
         tests(
             "Tools",
             [

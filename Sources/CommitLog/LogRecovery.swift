@@ -245,7 +245,7 @@ struct LogRecovery {
         let segment = Segment(baseOffset: base, directory: directory, nowMs: nowMs, disk: disk)
         segment.file = file
         segment.nameIsDurable = true
-        let scanner = BatchScanner(file, from: 0, to: file.size)
+        var scanner = BatchScanner(file, from: 0, to: file.size)
         var expected = expecting
         var valid: Int64 = 0
         var lastEntryAt: Int64 = 0
@@ -350,7 +350,7 @@ struct LogRecovery {
         }
         for (index, segment) in segments.enumerated() where from < end {
             if index + 1 < segments.count, segments[index + 1].base <= from { continue }
-            let scanner = BatchScanner(segment.file, from: 0, to: segment.size)
+            var scanner = BatchScanner(segment.file, from: 0, to: segment.size)
             while let (header, bytes) = try scanner.next() {
                 guard header.magic == 2, header.baseOffset >= from, let batch = try? RecordBatch(bytes) else {
                     continue

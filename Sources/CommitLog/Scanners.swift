@@ -45,8 +45,9 @@ struct HeaderScanner: ~Copyable {
     }
 }
 
-/// Reads a segment's batches whole, one after another, with memory used again.
-final class BatchScanner {
+/// Reads a segment's batches whole, one after another, with memory used again. A class here was miscompiled by Swift 6.3
+/// (-O, cross-module-optimization): it was put on the stack without its header, and freed as if it had one.
+struct BatchScanner: ~Copyable {
     private static let chunk = 1 << 20
 
     private let file: any File
@@ -69,7 +70,7 @@ final class BatchScanner {
     deinit { buffer.deallocate() }
 
     /// The next batch's header and bytes, valid until the next call. Nil at the end, and where no whole batch can begin.
-    func next() throws(DiskError) -> (header: BatchHeader, bytes: UnsafeRawBufferPointer)? {
+    mutating func next() throws(DiskError) -> (header: BatchHeader, bytes: UnsafeRawBufferPointer)? {
         let left = end - position
         guard left >= 26 else { return nil }
         let peek = try bytes(Int(min(Int64(BatchHeader.wanted), left)))
@@ -82,7 +83,7 @@ final class BatchScanner {
         return (header, whole)
     }
 
-    private func bytes(_ count: Int) throws(DiskError) -> UnsafeRawBufferPointer? {
+    private mutating func bytes(_ count: Int) throws(DiskError) -> UnsafeRawBufferPointer? {
         var offset = Int(position - bufferStart)
         if offset + count > buffered {
             if count > buffer.count {

@@ -80,6 +80,11 @@ package struct ZnodeTree: ~Copyable {
 
     package func stat(_ path: PathBytes) -> Stat? { store.find(path).map { store[$0].pointee.stat } }
 
+    /// What a node holds, in the tree's own memory: valid until the next change. Nil when there is no such node or no data.
+    package func data(_ path: PathBytes) -> UnsafeRawBufferPointer? {
+        store.find(path).flatMap { store[$0].pointee.data }
+    }
+
     /// Makes the change so. Its results are absolute: applied twice, or to a tree that has it in part already, it ends the same.
     /// - Returns: what a replay may meet and a live server never does: `noNode`, `nodeExists`.
     @discardableResult

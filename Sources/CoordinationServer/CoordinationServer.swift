@@ -42,6 +42,19 @@ package final class CoordinationServer {
     /// Where clients connect; the real port also when 0 was configured.
     package var port: Int { listener?.port ?? 0 }
 
+    /// The last change, applied or more.
+    package var zxid: Int64 { core.zxid }
+
+    /// What a node holds now, durable or not: for judges of a rehearsal, who stand beside the coordinator.
+    package func peek(_ path: String) -> (data: [UInt8], version: Int32)? {
+        var path = path
+        return path.withUTF8 { bytes in
+            let path = UnsafeRawBufferPointer(bytes)
+            guard let stat = core.tree.stat(path) else { return nil }
+            return (core.tree.data(path).map { [UInt8]($0) } ?? [], stat.version)
+        }
+    }
+
     /// Binds, recovers what the disk holds, and serves from the next turn on.
     /// - Parameter ended: called once with the reason when the server must stop by itself, with nil after `stop`.
     package static func start(

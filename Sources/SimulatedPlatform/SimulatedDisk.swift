@@ -204,7 +204,7 @@ final class SimulatedLane: DiskLane {
     func write(
         _ bytes: UnsafeRawBufferPointer, to file: any File, at offset: Int64, then: @escaping (DiskError?) -> Void
     ) {
-        if pending == 0, simulation.chance(simulation.options.writesInPlace) {
+        if pending == 0, node.diskSlowness == .zero, simulation.chance(simulation.options.writesInPlace) {
             var problem: DiskError?
             do throws(DiskError) { try file.write(bytes, at: offset) } catch { problem = error }
             return then(problem)
@@ -240,7 +240,7 @@ final class SimulatedLane: DiskLane {
         let options = simulation.options
         let delay =
             simulation.chance(options.diskStallChance) ? options.diskStall : simulation.chosen(options.diskDelay)
-        let done = max(simulation.now, lastDone) + delay
+        let done = max(simulation.now, lastDone) + delay + node.diskSlowness
         let heard = done + .microseconds(Int.random(in: 1...50, using: &simulation.random))
         lastDone = heard
         simulation.schedule(at: done, on: node, life: life, label) { [self] in

@@ -40,6 +40,15 @@ package final class SimulatedNetwork {
         blocked.insert(DirectedLink(from: from, to: to))
     }
 
+    /// The end of one `block`; what waited passes now.
+    package func unblock(from: String, to: String) {
+        simulation.note("unblock \(from) \(to)", node: nil)
+        blocked.remove(DirectedLink(from: from, to: to))
+        for endpoint in endpoints where endpoint.node.name == from && endpoint.other?.node.name == to {
+            endpoint.retransmit()
+        }
+    }
+
     package func heal() {
         simulation.note("heal", node: nil)
         blocked = []

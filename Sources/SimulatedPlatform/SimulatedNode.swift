@@ -12,6 +12,8 @@ package enum CrashKind {
 /// goes nowhere.
 package final class SimulatedNode {
     package let name: String
+    /// 1 for the first node that was asked for.
+    package let number: Int
     /// As peers see it: 10.0.0.1 and so on.
     package let address: String
     package let storage: SimulatedStorage
@@ -27,6 +29,8 @@ package final class SimulatedNode {
     /// Wall clock: how far ahead, and how many parts in a million too fast.
     package var wallOffset: Duration = .zero
     package var wallDriftPPM: Int64 = 0
+    /// What each of its disk's operations takes in addition.
+    package var diskSlowness = Duration.zero
 
     unowned let simulation: Simulation
     var deferred: [ScheduledEvent] = []
@@ -35,6 +39,7 @@ package final class SimulatedNode {
 
     init(_ name: String, number: Int, simulation: Simulation) {
         self.name = name
+        self.number = number
         address = "10.0.\(number / 256).\(number % 256)"
         self.simulation = simulation
         storage = SimulatedStorage(capacity: simulation.options.diskCapacity)

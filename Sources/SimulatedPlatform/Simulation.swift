@@ -41,6 +41,9 @@ package final class Simulation {
     package private(set) var story: [(at: Instant, node: String, line: JournalLine)] = []
     package private(set) var nodes: [SimulatedNode] = []
 
+    /// Told after each event, with the node it was of: for those who judge a run while it goes on. It may not act.
+    package var observer: ((SimulatedNode?) -> Void)?
+
     private var queue = EventQueue()
     private var isRunning = false
 
@@ -98,6 +101,7 @@ package final class Simulation {
         note(event.label, node: event.node)
         isRunning = true
         event.action()
+        observer?(event.node)
         isRunning = false
         return true
     }

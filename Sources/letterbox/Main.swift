@@ -3,6 +3,7 @@ import Configuration
 import CoordinationServer
 import Glibc
 import Platform
+import Rehearsal
 import Tools
 
 /// `letterbox WORD …`: the first word chooses the server or the tool. Only here is the real platform chosen.
@@ -35,6 +36,7 @@ struct Main {
             ) { (arguments, world) throws(ServerFailure) in
                 try BrokerProcess(arguments.properties, switches: arguments.switches, world: world)
             }
+        case "simulate": return SimulateCommand.run(rest, ToolSurroundings(name: first))
         case "--version", "-version", "version":
             tell(version)
             return 0
@@ -50,12 +52,13 @@ struct Main {
         }
     }
 
-    static let names = ["coordinator", "broker", "help", "version"]
+    static let names = ["coordinator", "broker", "simulate", "help", "version"]
 
     static let usage = """
         letterbox: messages kept in order, in the manner of Kafka with ZooKeeper
           letterbox coordinator config/zookeeper.properties
           letterbox broker config/server.properties [--override key=value]...
+          letterbox simulate --seeds 1..200        (a whole cluster in one thread while things break)
           letterbox TOOL [--help | options]     (\(CommandTable.all().map(\.name).joined(separator: ", ")))
         scripts/ has the same under the names tutorials use; scripts/cluster.sh up starts everything.
         """
