@@ -37,8 +37,10 @@ final class SimulatedConnection: Connection {
     /// Bytes the peer's system holds or will hold, and its owner has not read.
     private var underWay = 0
     private var lastArrival = Instant.start
-    /// Sent into a partition, waiting for its end.
-    private(set) var held: [Piece] = []
+    /// Sent and not arrived, in order; each arrival takes the first.
+    private var onTheWay: [Piece] = []
+    /// Arrivals that wait for a partition's end.
+    private(set) var stalled = 0
 
     // From the peer.
     private var isEstablished = false
@@ -170,36 +172,32 @@ final class SimulatedConnection: Connection {
             if sentEnd { return }
             sentEnd = true
         }
-        guard let other else { return }
-        guard held.isEmpty, !network.isBlocked(node, other.node) else {
-            held.append(piece)
-            return
-        }
+        onTheWay.append(piece)
+        depart("piece")
+    }
+
+    private func depart(_ label: String) {
+        guard let other else { return onTheWay.removeAll() }
         lastArrival = max(lastArrival, simulation.now + network.delay(node, other.node))
-        simulation.at(lastArrival, "piece \(node.name) \(other.node.name)") { [self] in arrive(piece) }
+        simulation.at(lastArrival, "\(label) \(node.name) \(other.node.name)") { [self] in arrive() }
     }
 
     /// A partition ended: what waited leaves now.
     func retransmit() {
-        let waiting = held
-        held = []
-        for piece in waiting { transmitAgain(piece) }
+        let count = stalled
+        stalled = 0
+        for _ in 0..<count { depart("piece again") }
         if state == .over { network.forget(self) }
     }
 
-    private func transmitAgain(_ piece: Piece) {
-        guard let other else { return }
-        lastArrival = max(lastArrival, simulation.now + network.delay(node, other.node))
-        simulation.at(lastArrival, "piece again") { [self] in arrive(piece) }
-    }
-
     /// At the peer's machine, whether or not its program runs just now.
-    private func arrive(_ piece: Piece) {
-        guard let other else { return }
-        guard held.isEmpty, !network.isBlocked(node, other.node) else {
-            held.append(piece)
+    private func arrive() {
+        guard let other, !onTheWay.isEmpty else { return }
+        guard stalled == 0, !network.isBlocked(node, other.node) else {
+            stalled += 1
             return
         }
+        let piece = onTheWay.removeFirst()
         guard other.state != .over, other.life == other.node.life, other.node.isUp else {
             // Its system knows nothing of this stream (any more), and says so when it runs.
             if case .bytes = piece, other.node.hasPower, state != .over {
@@ -286,7 +284,7 @@ final class SimulatedConnection: Connection {
         unsentBytes = 0
         buffer = []
         systemBuffer = []
-        if held.isEmpty { network.forget(self) }
+        if stalled == 0 { network.forget(self) }
         later("closed") { [self] in
             let handler = self.handler
             self.handler = nil

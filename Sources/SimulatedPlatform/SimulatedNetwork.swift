@@ -159,7 +159,7 @@ package final class SimulatedNetwork {
     func nodeCrashed(_ node: SimulatedNode, _ kind: CrashKind) {
         listeners = listeners.filter { $0.key.node != node.name }
         for endpoint in endpoints where endpoint.node === node { endpoint.ownerDied(kind) }
-        endpoints.removeAll { $0.node === node && $0.held.isEmpty }
+        endpoints.removeAll { $0.node === node && $0.stalled == 0 }
     }
 }
 

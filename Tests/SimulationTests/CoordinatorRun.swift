@@ -167,7 +167,8 @@ final class CoordinatorRun {
 
     private func settle(_ when: String) {
         guard history.violations.isEmpty else { return }
-        if !simulation.run(within: .seconds(30), until: { self.clients.allSatisfy { $0.isSettled } }) { giveUp(when) }
+        let isSettled = { [self] in server != nil && node.isUp && clients.allSatisfy { $0.isSettled } }
+        if !simulation.run(within: .seconds(30), until: isSettled) { giveUp(when) }
     }
 
     private func giveUp(_ when: String) {
