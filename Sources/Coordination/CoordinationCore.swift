@@ -27,8 +27,10 @@ package struct CoordinationCore: ~Copyable {
 
     /// - Parameter wallMs: now; session ids begin there, or behind the largest the tree has seen.
     package init(tree: consuming ZnodeTree, rules: CoordinationRules, now: Int64, wallMs: Int64) {
+        // A snapshot does not know the sessions that were closed before it. Each took a zxid: there were not more of them.
         nextSessionID = max(
-            Int64(bitPattern: (UInt64(bitPattern: wallMs) << 24) >> 8) | 1 << 56, tree.lastSessionID &+ 1)
+            Int64(bitPattern: (UInt64(bitPattern: wallMs) << 24) >> 8) | 1 << 56,
+            tree.lastSessionID &+ (tree.lastZxid & 0xffff_ffff) &+ 1)
         sessions = SessionTable(tickMs: rules.tick)
         for (id, timeout) in tree.sessions {
             sessions.opened(id, timeout: Int64(timeout), client: nil, now: now)

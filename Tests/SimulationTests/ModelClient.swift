@@ -18,6 +18,8 @@ final class ModelClient {
     private var workload: Workload
     private(set) var session: SessionHistory?
     private var wire: Wire?
+    /// Streams another one has taken the place of, and that may not have ended yet.
+    private var former: [Wire] = []
     private var beliefs = WatchBeliefs()
     private var lastZxid: Int64 = 0
 
@@ -52,6 +54,7 @@ final class ModelClient {
         self.session = session
         let stream = history.stream(for: session, identities: Set(credentials))
         let wire = Wire(self, stream, now: world.clock.now)
+        if let old = self.wire { former.append(old) }
         self.wire = wire
         // A guess at somebody's password is refused, and costs nobody anything.
         wire.guesses = session.id != 0 && chance(3)
@@ -126,8 +129,10 @@ final class ModelClient {
 
     private func beat() {
         world.after(.milliseconds(150)) { [weak self] in self?.beat() }
-        guard let wire else { return }
         let now = world.clock.now
+        for old in former where now - old.lastHeard > timeout * 2 / 3 { old.drop() }
+        former.removeAll { $0.stream.isOver }
+        guard let wire else { return }
         if now - wire.lastHeard > timeout * 2 / 3 { return reconnect() }
         if wire.isWelcomed, now - wire.lastSent > timeout / 3 { wire.ping(at: now) }
     }
