@@ -26,6 +26,7 @@ package final class CoordinationServer {
     var flying = ReplyBatch()
     var gathering = ReplyBatch()
     var flightAsked = false
+    var receivedWhenAsked: Int64 = 0
     var scratch = JuteWriter(capacity: 1024)
     var eventScratch = JuteWriter(capacity: 256)
 

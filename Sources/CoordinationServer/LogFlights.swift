@@ -9,6 +9,7 @@ extension CoordinationServer {
     func flySoon() {
         guard !flightAsked else { return }
         flightAsked = true
+        receivedWhenAsked = statistics.received
         world.timers.soon { [self] in
             flightAsked = false
             fly()
@@ -22,7 +23,9 @@ extension CoordinationServer {
         }
         swap(&flying, &gathering)
         let began = world.clock.now
-        log.fly { [self] problem in
+        // A few changes, and hardly a request behind the first of them: whoever waits, waits for this.
+        let lonely = log.gatheredCount <= 4 && statistics.received - receivedWhenAsked <= 4
+        log.fly(briefly: lonely) { [self] problem in
             if let problem { return fail(problem) }
             let took = world.clock.now - began
             statistics.flew(took)

@@ -32,6 +32,7 @@ final class TransactionLog {
     var isFlying: Bool { flying != nil }
     var isGathering: Bool { gathering.count > 0 }
     var isIdle: Bool { flying == nil && gathering.count == 0 }
+    var gatheredCount: Int { gathering.count }
     var gatheredBytes: Int { gathering.writer.bytes.count }
 
     func append(_ change: TreeChange) {
@@ -48,7 +49,8 @@ final class TransactionLog {
     private var rollAfterFlight = false
 
     /// Sends what has gathered on its way. Nothing may be in flight.
-    func fly(then: @escaping (DiskError?) -> Void) {
+    /// - Parameter briefly: there is little else to do until it has landed.
+    func fly(briefly: Bool, then: @escaping (DiskError?) -> Void) {
         precondition(flying == nil && gathering.count > 0, "a flight needs a batch and a free runway")
         let batch = gathering
         flying = batch
@@ -57,9 +59,8 @@ final class TransactionLog {
         rollAfterFlight = false
         flights += 1
         let file = self.file
-        lane.perform { () throws(DiskError) -> Void in
-            try file.append(batch)
-        } then: { [self] result in
+        let job = { () throws(DiskError) -> Void in try file.append(batch) }
+        let landed = { [self] (result: Result<Void, DiskError>) in
             flying = nil
             spare = batch
             batch.writer.bytes.clear()
@@ -72,6 +73,7 @@ final class TransactionLog {
             case .failure(let problem): then(problem)
             }
         }
+        if briefly { lane.performBriefly(job, then: landed) } else { lane.perform(job, then: landed) }
     }
 
     func close(then: @escaping () -> Void) {

@@ -109,6 +109,18 @@ package protocol DiskLane: AnyObject {
     func sync(_ file: any File, then: @escaping (DiskError?) -> Void)
     /// Blocking work on this lane's helper: opening, scanning, rolling, deleting. `job` may touch only what it owns.
     func perform<T>(_ job: @escaping () throws(DiskError) -> T, then: @escaping (Result<T, DiskError>) -> Void)
+    /// As `perform`, for a job that is usually over sooner than a thread could be woken for it, and for which others wait while
+    /// there is little else to do: the lane may do it on the deciding thread when its turn is over, as long as that thread can
+    /// be replaced within a millisecond or two when the disk is slow.
+    func performBriefly<T>(_ job: @escaping () throws(DiskError) -> T, then: @escaping (Result<T, DiskError>) -> Void)
+}
+
+extension DiskLane {
+    package func performBriefly<T>(
+        _ job: @escaping () throws(DiskError) -> T, then: @escaping (Result<T, DiskError>) -> Void
+    ) {
+        perform(job, then: then)
+    }
 }
 
 extension Disk {

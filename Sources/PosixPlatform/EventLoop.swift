@@ -63,6 +63,11 @@ package final class EventLoop: Platform.Clock, Timers {
     private var soonWork: [() -> Void] = []
     private var toFlush: [PosixConnection] = []
     private var running = false
+    /// A short blocking job for the end of this turn; what it returns is done on the thread that holds the loop then.
+    private var passing: (() -> () -> Void)?
+    private var standIn: StandIn?
+    private var expectsAnswer = false
+    private var afterBriefJob = AfterBriefJob()
     let buffers = BufferPool()
 
     private struct Source {
@@ -199,7 +204,7 @@ package final class EventLoop: Platform.Clock, Timers {
     func flushLater(_ connection: PosixConnection) { toFlush.append(connection) }
 
     private func waitMs() -> Int32 {
-        if !soonWork.isEmpty || !toFlush.isEmpty { return 0 }
+        if !soonWork.isEmpty || !toFlush.isEmpty || passing != nil { return 0 }
         while let first = heap.first, fires[first.id] == nil { pop() }
         guard let first = heap.first else { return -1 }
         let left = first.at - now.nanoseconds
@@ -210,7 +215,17 @@ package final class EventLoop: Platform.Clock, Timers {
     private func turn(atMostMs limit: Int32 = -1) {
         var timeout = waitMs()
         if limit >= 0, timeout < 0 || timeout > limit { timeout = limit }
-        let count = epoll_wait(epoll, events, 256, timeout)
+        var count: Int32 = 0
+        if timeout != 0, expectsAnswer, afterBriefJob.isWorthIt {
+            let until = EventLoop.monotonicNanoseconds() + AfterBriefJob.longestNs
+            repeat {
+                count = epoll_wait(epoll, events, 256, 0)
+            } while count == 0
+                && EventLoop.monotonicNanoseconds() < until
+            afterBriefJob.ended(inVain: count == 0)
+        }
+        expectsAnswer = false
+        if count == 0 { count = epoll_wait(epoll, events, 256, timeout) }
         if count > 0 {
             for index in 0..<Int(count) {
                 let event = events[index]
@@ -232,18 +247,64 @@ package final class EventLoop: Platform.Clock, Timers {
             swap(&work, &soonWork)
             for piece in work { piece() }
         }
-        // A flush may tell its handler that the output has drained, and that may send more: it goes with the next turn.
-        if !toFlush.isEmpty {
-            var connections: [PosixConnection] = []
-            swap(&connections, &toFlush)
-            for connection in connections { connection.flush() }
+        flushAll()
+    }
+
+    /// A flush may tell its handler that the output has drained, and that may send more: it goes with the next turn.
+    private func flushAll() {
+        if toFlush.isEmpty { return }
+        var connections: [PosixConnection] = []
+        swap(&connections, &toFlush)
+        for connection in connections { connection.flush() }
+    }
+
+    /// Does `work` on this thread when the turn is over, if somebody is there to take the loop over should it last.
+    /// - Returns: false when nobody is, or another job is taken already.
+    func doInPassing(_ work: @escaping () -> () -> Void) -> Bool {
+        guard running, passing == nil else { return false }
+        guard let standIn else {
+            standIn = StandIn()
+            startStandIn()
+            return false
         }
+        guard standIn.canWatch else { return false }
+        passing = work
+        return true
     }
 
     /// Until `stop`.
     package func run() {
         running = true
-        while running { turn() }
+        serve(holding: true)
+    }
+
+    /// What both threads do: turns for who holds the loop, looking on for the other.
+    func serve(holding: Bool) {
+        var holding = holding
+        while true {
+            if holding {
+                while running, holding {
+                    turn()
+                    guard let work = passing, let standIn else { continue }
+                    passing = nil
+                    var completion = {}
+                    holding = standIn.holds { completion = work() }
+                    if holding {
+                        completion()
+                        flushAll()
+                        expectsAnswer = true
+                    } else {
+                        completions.post(completion)
+                    }
+                }
+                if holding {
+                    standIn?.end()
+                    return
+                }
+            }
+            guard let standIn, standIn.watch() else { return }
+            holding = true
+        }
     }
 
     package func stop() { running = false }
@@ -263,6 +324,26 @@ package final class EventLoop: Platform.Clock, Timers {
         }
         return true
     }
+}
+
+/// Who waited for a brief job often speaks again as soon as it has its answer: looking out for that without sleeping saves a
+/// wake-up. Only as long as it pays; else tried now and then.
+private struct AfterBriefJob {
+    static let longestNs: Int64 = 30_000
+    private var inVain = 0
+    private var passedOver = 0
+
+    var isWorthIt: Bool {
+        mutating get {
+            if inVain < 4 { return true }
+            passedOver += 1
+            guard passedOver == 32 else { return false }
+            passedOver = 0
+            return true
+        }
+    }
+
+    mutating func ended(inVain: Bool) { self.inVain = inVain ? self.inVain + 1 : 0 }
 }
 
 /// Receive buffers that are not in use: the last one given back is the first one taken, because it is still in the cache.
