@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Measures brokers and the coordinator beside the machine's own limits, all in one run, on ports and in a directory of its own.
 #   scripts/benchmark.sh [machine | broker | coordinator]...   (all three by default)
+#   coordinator runs Apache ZooKeeper 3.8 (Debian's jar) beside ours, both syncing before they answer, and ends in a table of bars;
+#   quick results of one part: PARTS_OF_COORDINATOR="load alone watch start million" (all by default), ZOOKEEPER_HEAP=-Xmx1g
 #   SECONDS_EACH=5   how long each measurement lasts
 #   DIRECTORY=…      where the data goes (a fresh directory below data/ by default)
 # Compare figures of one run only; CPU seconds are steadier than wall time.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 case ${1:-} in
 --help | -h)
-    sed -n '2,6s/^# //p' "$ROOT/scripts/benchmark.sh"
+    sed -n '2,8s/^# //p' "$ROOT/scripts/benchmark.sh"
     exit 0
     ;;
 esac
@@ -19,7 +21,7 @@ DIRECTORY=${DIRECTORY:-$ROOT/data/benchmark-$$}
 mkdir -p "$TOOLS" "$DIRECTORY"
 COMPILER=$(command -v cc || command -v clang) || fail "no C compiler: apt-get install gcc"
 for program in rawload zkload floor limits; do
-    [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/$program.c" ] ||
+    [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/$program.c" ] && [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/zkclient.h" ] ||
         "$COMPILER" -O2 -w -pthread "$ROOT/Tests/Benchmarks/$program.c" -o "$TOOLS/$program" || exit 1
 done
 
@@ -98,16 +100,7 @@ for part in $PARTS; do
         for ((i = 0; i < 20; i++)); do "$ROOT/scripts/kafka-topics.sh" --bootstrap-server "127.0.0.1:$port" --list >/dev/null || exit 1; done
         echo "kafka-topics.sh --list                $((($(date +%s%N) - began) / 20000000)) ms each"
         ;;
-    coordinator)
-        start_coordinator
-        target=127.0.0.1:$CLIENT_PORT:$COORDINATOR
-        "$TOOLS/zkload" -m fsync -D "$DIRECTORY" -b 200 -d 2
-        measure() { "$TOOLS/zkload" -s "$target" -b 100 -d "$SECONDS_EACH" -u 1 -r 1 "$@"; }
-        for mode in get set; do measure -m $mode -c 16 -w 100; done
-        for mode in get set; do measure -m $mode -c 1 -w 1; done
-        # Last, and without clearing up: deleting a million nodes would take longer than everything before.
-        measure -m create -c 16 -w 100 -k
-        ;;
+    coordinator) . "$ROOT/scripts/benchmark-coordinator.sh" ;;
     *) fail "machine, broker or coordinator" ;;
     esac
 done
