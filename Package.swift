@@ -143,7 +143,7 @@ let package = Package(
             "Tools",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationProtocol",
-                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "KafkaClient",
+                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "Controller", "KafkaClient",
             ]),
 
         // The simulated machine rooms: whole services under faults, judged by models.

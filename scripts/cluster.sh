@@ -7,8 +7,11 @@ usage() {
 scripts/cluster.sh up [--brokers N] [--fresh]   build if need be, start what is not running, wait until all are healthy
 scripts/cluster.sh down                         stop brokers, then the coordinator (cleanly)
 scripts/cluster.sh status                       who runs, who is the controller
-scripts/cluster.sh kill N                       kill -9 broker N   (coordinator: kill coordinator)
+scripts/cluster.sh kill N                       kill -9 broker N
+scripts/cluster.sh pause N | resume N           SIGSTOP and SIGCONT: a zombie, and its return
 scripts/cluster.sh restart N                    start broker N again (stopped first if it runs)
+scripts/cluster.sh logs [N]                     what broker N writes, as it comes; without N all of them
+                                                (N may be the word coordinator)
 TEXT
 }
 
@@ -20,6 +23,17 @@ broker_port() {
     listeners=$(property "$(broker_config "$1")" listeners)
     listeners=${listeners%%,*}
     echo "${listeners##*:}"
+}
+log_of() { if [ "$1" = coordinator ]; then echo "$LOG_DIR/zookeeper.out"; else echo "$LOG_DIR/kafkaServer$([ "$1" -eq 0 ] || echo "-$1").out"; fi; }
+# name_and_pid WORD N: sets `name` and `pid` of the process meant, or ends with a line.
+name_and_pid() {
+    [ -n "$2" ] || fail "which one? scripts/cluster.sh $1 N, or scripts/cluster.sh $1 coordinator"
+    if [ "$2" = coordinator ]; then
+        name=coordinator pid=$(pid_of coordinator 0)
+    else
+        name="broker $2" pid=$(pid_of broker "$2")
+    fi
+    [ -n "$pid" ] || fail "$name does not run"
 }
 shell() { "$BINARY" zookeeper-shell "localhost:$(client_port)" "$@" 2>/dev/null; }
 # A lesson about failure should not wait 18 s for a session to expire.
@@ -118,7 +132,8 @@ up() {
         [ -z "$id" ] || wait "$id" || failed=1
     done
     [ $failed -eq 0 ] || fail " FAILED  a broker did not start; its last lines are above, all of them in logs/"
-    local pids
+    local pids state
+    state=$("$ROOT/scripts/status.sh" --wait 20 --brokers "$brokers") || fail "$state"
     pids=$({ pid_files broker; pid_files coordinator; } | awk '{ print $1 }')
     echo " OK      cluster $(cluster_id) is up: controller is broker $(controller), $(echo "$pids" | wc -l) processes, $(memory_mb $pids) MB together"
     echo " next    scripts/kafka-topics.sh --bootstrap-server localhost:$(broker_port 0) --create --topic vmc-topic --partitions 3 --replication-factor 1"
@@ -144,16 +159,32 @@ status)
                 "$([ "$id" = "$leader" ] && echo '  controller')"
         fi
     done <<<"$running"
-    echo "registered   $(shell ls /brokers/ids | tail -n 1)"
+    exec "$ROOT/scripts/status.sh"
     ;;
 kill)
-    id=${2:-}
-    [ -n "$id" ] || fail "which one? scripts/cluster.sh $1 N, or scripts/cluster.sh $1 coordinator"
-    if [ "$id" = coordinator ]; then pid=$(pid_of coordinator 0); else pid=$(pid_of broker "$id"); fi
-    [ "$id" = coordinator ] || id="broker $id"
-    [ -n "$pid" ] || fail "$id does not run"
-    echo " kill -9 $pid   ($id)"
+    name_and_pid kill "${2:-}"
+    echo " kill -9 $pid   ($name)"
     kill -9 "$pid"
+    ;;
+pause)
+    name_and_pid pause "${2:-}"
+    echo " kill -STOP $pid   ($name; it neither works nor knows that time passes; back with: scripts/cluster.sh resume $2)"
+    kill -STOP "$pid"
+    ;;
+resume)
+    name_and_pid resume "${2:-}"
+    echo " kill -CONT $pid   ($name)"
+    kill -CONT "$pid"
+    ;;
+logs)
+    files=()
+    if [ -n "${2:-}" ]; then
+        files=("$(log_of "$2")")
+    else
+        for file in "$LOG_DIR"/zookeeper.out "$LOG_DIR"/kafkaServer*.out; do [ -e "$file" ] && files+=("$file"); done
+    fi
+    [ ${#files[@]} -gt 0 ] && [ -e "${files[0]}" ] || fail "no log yet; start: scripts/cluster.sh up"
+    exec tail -n 20 -F "${files[@]}"
     ;;
 restart)
     id=${2:-}

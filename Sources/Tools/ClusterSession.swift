@@ -10,6 +10,11 @@ package final class ClusterSession {
     /// How long one call may take, retries included.
     package var patience: Duration
     private var warned = false
+    /// Troubles are told by whoever asks.
+    package var isQuiet: Bool {
+        get { warned }
+        set { warned = newValue }
+    }
 
     /// - Parameter bootstrap: `HOST:PORT,HOST:PORT`.
     /// - Parameter config: the properties of `--command-config` and its like.

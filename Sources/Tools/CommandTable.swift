@@ -18,6 +18,7 @@ package enum CommandTable {
             Command("kafka-console-producer", "every line becomes a message", ConsoleProducerCommand.run),
             Command("kafka-get-offsets", "the offsets at which partitions begin or end", GetOffsetsCommand.run),
             Command("kafka-broker-api-versions", "which APIs each broker speaks", BrokerApiVersionsCommand.run),
+            Command("status", "is the cluster well?", StatusCommand.run),
             Command("zookeeper-shell", "the coordinator's tree by hand", ZookeeperShellCommand.run),
             Command("zkCli", "the same under ZooKeeper's own name", ZookeeperShellCommand.runWithOptions),
             Command("kafka-console-consumer", "prints a topic's records", ConsoleConsumerCommand.run),
