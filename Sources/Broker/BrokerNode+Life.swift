@@ -28,6 +28,7 @@ extension BrokerNode {
                 protocols: config.listeners.map { (listener: $0.binds.listener, protocol: $0.securityProtocol) },
                 rack: config[BrokerKeys.rack], sessionTimeout: config[BrokerKeys.sessionTimeout],
                 sessionFile: sessionFile))
+        registration?.isSuspect = { [partitions] in partitions.directories.contains(where: \.tailIsSuspect) }
 
         let channels = ControllerChannels(world: world) { [unowned self] broker in controlLink(to: broker) }
         let controllerSettings = controllerSettings
@@ -64,7 +65,7 @@ extension BrokerNode {
         guard let topicSettings else { return }
         partitions.allSettingsChanged()
         guard let controller else { return }
-        controller.settings.core.uncleanElection = topicSettings.broker[BrokerKeys.uncleanElection]
+        controller.uncleanElectionDefaultChanged(to: topicSettings.broker[BrokerKeys.uncleanElection])
         for topic in metadata.topicNames {
             controller.uncleanElectionChanged(topic, to: topicSettings[topic].allowsUncleanElection)
         }
@@ -174,6 +175,7 @@ private final class OwnControlLink: ControlLink {
                 node.updateMetadata(request) { [weak self] in self?.answer(.updateMetadata($0), then) }
             case .stopReplica(let request):
                 node.stopReplica(request) { [weak self] in self?.answer(.stopReplica($0), then) }
+            case .listOffsets(let request): answer(.listOffsets(node.logEnds(request)), then)
             }
         }
     }

@@ -141,6 +141,7 @@ extension BrokerNode {
         let before = metadata.brokers.map(\.id)
         metadata.apply(controller: BrokerID(request.controllerID), brokers: brokers, topics: topics)
         if metadata.brokers.map(\.id) != before { partitions.brokersChanged() }
+        trustTailsAgain()
         then(response)
     }
 }

@@ -7,12 +7,15 @@ package enum ControlRequest {
     case leaderAndIsr(LeaderAndIsrRequest)
     case updateMetadata(UpdateMetadataRequest)
     case stopReplica(StopReplicaRequest)
+    /// How far logs go, asked as a debugging replica (-2): answered by any replica, whatever its role.
+    case listOffsets(ListOffsetsRequest)
 }
 
 package enum ControlAnswer {
     case leaderAndIsr(LeaderAndIsrResponse)
     case updateMetadata(UpdateMetadataResponse)
     case stopReplica(StopReplicaResponse)
+    case listOffsets(ListOffsetsResponse)
 }
 
 /// The way to one broker: over its listener, or straight into this process.

@@ -13,17 +13,32 @@ extension ControllerDriver {
         guard let term else { return }
         switch (request, answer) {
         case (.leaderAndIsr(let request), .leaderAndIsr(let response)):
-            var failed: [TopicPartition] = []
-            for topic in response.topics {
-                guard let name = request.topicStates.first(where: { $0.topicID == topic.topicID })?.topicName else {
-                    continue
-                }
-                failed += topic.partitionErrors.filter { $0.errorCode == .kafkaStorageError }
-                    .map { TopicPartition(name, $0.partitionIndex) }
-            }
-            failed += response.partitionErrors.filter { $0.errorCode == .kafkaStorageError }
+            var failed = response.partitionErrors.filter { $0.errorCode == .kafkaStorageError }
                 .map { TopicPartition($0.topicName, $0.partitionIndex) }
+            for topic in response.topics {
+                let lost = topic.partitionErrors.filter { $0.errorCode == .kafkaStorageError }
+                guard !lost.isEmpty,
+                    let name = request.topicStates.first(where: { $0.topicID == topic.topicID })?.topicName
+                else { continue }
+                failed += lost.map { TopicPartition(name, $0.partitionIndex) }
+            }
             if !failed.isEmpty { happened(term) { $0.replicasFailed(failed, on: broker) } }
+        case (.listOffsets, .listOffsets(let response)):
+            guard let life = term.core?.view.brokers[broker]?.epoch else { return }
+            var ends: [TopicPartition: LogEnd?] = [:]
+            for topic in response.topics {
+                for answer in topic.partitions {
+                    let end: LogEnd? =
+                        switch answer.errorCode {
+                        case .kafkaStorageError: nil
+                        case .none: LogEnd(epoch: LeaderEpoch(answer.leaderEpoch), offset: answer.offset)
+                        // It holds nothing of it.
+                        default: LogEnd(epoch: .none, offset: 0)
+                        }
+                    ends.updateValue(end, forKey: TopicPartition(topic.name, answer.partitionIndex))
+                }
+            }
+            happened(term) { $0.logEndsHeard(ends, of: broker, in: life) }
         case (.stopReplica(let request), .stopReplica(let response)):
             var errors: [TopicPartition: ErrorCode] = [:]
             for error in response.partitionErrors {
@@ -92,8 +107,9 @@ extension ControllerDriver {
         inSyncAnswers[number] = then
         inSyncQuestions[number] = request
         var asks: [InSyncAsk] = []
-        for topic in request.topics {
-            guard let name = self.name(of: topic, in: core) else { continue }
+        let names = ControllerDriver.names(of: request, in: core)
+        for (topic, name) in zip(request.topics, names) {
+            guard let name else { continue }
             for partition in topic.partitions {
                 let members =
                     partition.newIsrWithEpochs.isEmpty
@@ -110,9 +126,12 @@ extension ControllerDriver {
         happened(term) { $0.inSyncChangeAsked(request: number, asks) }
     }
 
-    func name(of topic: AlterPartitionRequest.TopicData, in core: ControllerCore) -> String? {
-        if topic.topicID.isZero { return topic.topicName }
-        return core.view.topicNames.first { core.view.topics[$0]?.id == topic.topicID }
+    /// Of each topic asked for; nil where the id is unknown.
+    static func names(of request: AlterPartitionRequest, in core: ControllerCore) -> [String?] {
+        guard request.topics.contains(where: { !$0.topicID.isZero }) else { return request.topics.map(\.topicName) }
+        var names: [UUID128: String] = [:]
+        for (name, topic) in core.view.topics { if let id = topic.id { names[id] = name } }
+        return request.topics.map { $0.topicID.isZero ? $0.topicName : names[$0.topicID] }
     }
 
     func answer(_ number: UInt64, _ answers: [InSyncAnswer], _ term: Term) {
@@ -122,11 +141,10 @@ extension ControllerDriver {
         else { return }
         let verdicts = Dictionary(answers.map { ($0.partition, $0.verdict) }) { first, _ in first }
         var response = AlterPartitionResponse()
-        response.topics = request.topics.map { asked in
+        response.topics = zip(request.topics, ControllerDriver.names(of: request, in: core)).map { asked, name in
             var topic = AlterPartitionResponse.TopicData()
             topic.topicName = asked.topicName
             topic.topicID = asked.topicID
-            let name = self.name(of: asked, in: core)
             topic.partitions = asked.partitions.map { partition in
                 var result = AlterPartitionResponse.PartitionData()
                 result.partitionIndex = partition.partitionIndex

@@ -15,13 +15,15 @@ extension ControllerDriver {
     }
 
     func perform(_ effects: [ControllerCore.Effect], _ term: Term) {
+        var states: [StateWrite] = []
         for effect in effects {
             switch effect {
             case .readTopic(let name): topicChanged(name, term)
             case .readState(let partition): readAgain(partition, term)
             case .createStates(let topic, let states, let underExisting):
                 create(topic, states, underExisting: underExisting, term)
-            case .setState(let partition, let state, let expecting): set(partition, state, expecting, term)
+            case .setState(let partition, let state, let expecting):
+                states.append(StateWrite(partition: partition, state: state, expecting: expecting))
             case .setTopicID(let name, let id, let contents):
                 let assignment = TopicAssignment(
                     topicID: id, replicas: contents.partitions, adding: contents.adding, removing: contents.removing)
@@ -29,6 +31,8 @@ extension ControllerDriver {
                     [weak self] failure in
                     if failure != nil { self?.topicChanged(name, term) }
                 }
+            case .setAssignment(let name, let contents): setAssignment(name, contents, term)
+            case .askLogEnds(let broker, _, let partitions): askLogEnds(broker, partitions)
             case .removeTopic(let name): remove(name, term)
             case .removeDeletionMark(let name):
                 fenced([.delete(Znodes.deletedTopic(name))], term) { _ in }
@@ -44,11 +48,29 @@ extension ControllerDriver {
                     return remaining
                 }
                 shutdownAnswers.removeValue(forKey: request)?(response)
+            case .answerReassignment(let request, let answers): answerReassignment(request, answers)
+            case .answerElection(let request, let answers): answerElection(request, answers)
+            case .setOldReassignments(let left): setOldReassignments(left, term)
+            case .removeOldElection: fenced([.delete(Znodes.preferredReplicaElection)], term) { _ in }
+            case .removeLogDirEvents(let nodes):
+                // One by one: each may be gone already.
+                for node in nodes { fenced([.delete("\(Znodes.logDirEvents)/\(node)")], term) { _ in } }
             case .tell(let story): tell(story)
             }
         }
+        for start in stride(from: 0, to: states.count, by: ControllerDriver.statesInOneMulti) {
+            set(states[start..<min(start + ControllerDriver.statesInOneMulti, states.count)], term)
+        }
         announceSoon(term)
     }
+
+    struct StateWrite {
+        var partition: TopicPartition
+        var state: LeaderAndInSync
+        var expecting: PartitionEpoch
+    }
+    /// A thousand leaders move in a few transactions; a multi stays far below `jute.maxbuffer`.
+    static let statesInOneMulti = 200
 
     /// One batch for all that happens in a turn.
     func announceSoon(_ term: Term) {
@@ -97,7 +119,7 @@ extension ControllerDriver {
         PartitionState(
             leader: state.leader, leaderEpoch: state.leaderEpoch, controllerEpoch: state.controllerEpoch,
             isr: state.inSync,
-            recoveryState: state.recovering ? 1 : 0
+            recoveryState: state.recovering ? 1 : 0, lives: state.lives
         ).payload
     }
 
@@ -113,8 +135,8 @@ extension ControllerDriver {
         fenced(operations, term) { [weak self] failure in
             guard let self else { return }
             guard failure != nil else {
-                for new in chunk {
-                    self.happened(term) { $0.stateWritten(TopicPartition(topic, new.partition), .written(0)) }
+                self.happened(term) { core in
+                    chunk.flatMap { core.stateWritten(TopicPartition(topic, $0.partition), .written(0)) }
                 }
                 if !rest.isEmpty { self.create(topic, rest, underExisting: true, term) }
                 return
@@ -138,14 +160,64 @@ extension ControllerDriver {
         }
     }
 
-    func set(_ partition: TopicPartition, _ state: LeaderAndInSync, _ expecting: PartitionEpoch, _ term: Term) {
-        var version = expecting.next
-        fenced(
-            [.set(Znodes.partitionState(partition), payload(state), version: expecting.raw)], term,
-            results: { results in if case .set(let stat)? = results.first { version = PartitionEpoch(stat.version) } }
-        ) { [weak self] failure in
-            self?.happened(term) { $0.stateWritten(partition, failure == nil ? .written(version) : .refused) }
+    /// All in one transaction; where that fails, each in its own, so that the one that is to blame holds up no other.
+    func set(_ writes: ArraySlice<StateWrite>, _ term: Term) {
+        var versions = writes.map(\.expecting.next)
+        let operations = writes.map { write in
+            MultiOperation.set(
+                Znodes.partitionState(write.partition), payload(write.state), version: write.expecting.raw)
         }
+        fenced(
+            operations, term,
+            results: { results in
+                for (place, result) in results.enumerated() where place < versions.count {
+                    if case .set(let stat) = result { versions[place] = PartitionEpoch(stat.version) }
+                }
+            }
+        ) { [weak self] failure in
+            guard let self else { return }
+            guard failure == nil || writes.count == 1 else {
+                for place in writes.indices { set(writes[place...place], term) }
+                return
+            }
+            happened(term) { core in
+                zip(writes, versions).flatMap { write, version in
+                    core.stateWritten(write.partition, failure == nil ? .written(version) : .refused)
+                }
+            }
+        }
+    }
+
+    func setAssignment(_ name: String, _ contents: TopicContents, _ term: Term) {
+        let assignment = TopicAssignment(
+            topicID: contents.id, replicas: contents.partitions, adding: contents.adding, removing: contents.removing)
+        var version = contents.version &+ 1
+        fenced(
+            [.set(Znodes.topic(name), assignment.payload, version: contents.version)], term,
+            results: { results in if case .set(let stat)? = results.first { version = stat.version } }
+        ) { [weak self] failure in
+            self?.happened(term) { $0.assignmentWritten(name, version: failure == nil ? version : nil) }
+        }
+    }
+
+    func askLogEnds(_ broker: BrokerID, _ partitions: [TopicPartition]) {
+        var request = ListOffsetsRequest()
+        request.replicaID = -2
+        for partition in partitions {
+            var asked = ListOffsetsRequest.ListOffsetsPartition()
+            asked.partitionIndex = partition.partition
+            asked.timestamp = -1
+            if request.topics.last?.name == partition.topic {
+                request.topics[request.topics.count - 1].partitions.append(asked)
+            } else {
+                request.topics.append(
+                    .with {
+                        $0.name = partition.topic
+                        $0.partitions = [asked]
+                    })
+            }
+        }
+        channels.send(.listOffsets(request), to: broker)
     }
 
     func readAgain(_ partition: TopicPartition, _ term: Term) {
@@ -221,6 +293,10 @@ extension ControllerDriver {
         return "\(broker)"
     }
 
+    private static func names(_ brokers: [BrokerID]) -> String {
+        brokers.map(\.description).joined(separator: ",")
+    }
+
     func tell(_ story: ControllerCore.Story) {
         switch story {
         case .brokerAppeared(let broker, let epoch):
@@ -244,10 +320,59 @@ extension ControllerDriver {
                     "epoch": state.leaderEpoch,
                     "isr": state.inSync.map(\.description).joined(separator: ","),
                 ])
-        case .leaderless(let partition, let inSync):
+        case .leaderless(let partition, let inSync, let suspects) where suspects.isEmpty:
             journal.warning(
                 "found no live in-sync replica: nobody leads this partition until one is back",
-                ["partition": partition, "isr": inSync.map(\.description).joined(separator: ",")])
+                ["partition": partition, "isr": ControllerDriver.names(inSync)])
+        case .leaderless(let partition, let inSync, let suspects):
+            journal.warning(
+                "waits for in-sync replicas that are down before it chooses a leader: those that are here lost power, and may "
+                    + "lack what the others hold. To go on without them: kafka-leader-election.sh --election-type unclean",
+                [
+                    "partition": partition, "isr": ControllerDriver.names(inSync),
+                    "lost_power": ControllerDriver.names(suspects),
+                    "waits_for": ControllerDriver.names(inSync.filter { !suspects.contains($0) }),
+                ])
+        case .brokerSuspect(let broker):
+            journal.warning(
+                "relies on no log of a broker before it has caught up: its machine lost power, or its log directory is new",
+                ["broker": broker])
+        case .logsCompared(let partition, let ends, let leader):
+            journal.warning(
+                "chose the longest log: every in-sync replica lost power",
+                [
+                    "partition": partition, "leader": leader,
+                    "log_ends": ends.keys.sorted().map { broker in
+                        "\(broker):\(ends[broker]?.offset ?? -1)@\(ends[broker]?.epoch ?? .none)"
+                    }.joined(separator: ","),
+                ])
+        case .onlyCopySuspect(let partition, let broker):
+            journal.warning(
+                "serves the only copy of a partition again, though its machine lost power: records that were not flushed are gone",
+                ["partition": partition, "leader": broker])
+        case .reassignmentBegan(let partition, let assignment):
+            journal.info(
+                "began to move a partition",
+                [
+                    "partition": partition, "replicas": ControllerDriver.names(assignment.replicas),
+                    "adding": ControllerDriver.names(assignment.adding),
+                    "removing": ControllerDriver.names(assignment.removing),
+                ])
+        case .reassignmentEnded(let partition, let replicas, let dropped):
+            journal.info(
+                "ended a partition's move",
+                [
+                    "partition": partition, "replicas": ControllerDriver.names(replicas),
+                    "dropped": ControllerDriver.names(dropped),
+                ])
+        case .reassignmentRefused(let partition, let refusal):
+            journal.warning(
+                "passed over a line of \(Znodes.reassignPartitions)",
+                ["partition": partition, "reason": ControllerDriver.code(refusal).1 ?? ""])
+        case .logDirFailed(let broker, let partitions):
+            journal.warning(
+                "heard that a broker lost a log directory: asks what it still holds",
+                ["broker": broker, "partitions": partitions])
         case .uncleanElection(let partition, let state):
             journal.warning(
                 "elected a leader from outside the in-sync set: committed records may be lost",

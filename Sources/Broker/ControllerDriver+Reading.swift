@@ -71,9 +71,9 @@ extension ControllerDriver {
                 term.armed.remove(path)
                 return then(.success(nil))
             }
-            tree.stat(Znodes.twin(id)) { [self] result in
+            tree.readIfThere(Znodes.twin(id)) { [self] result in
                 guard case .success(let twin) = result else { return then(.failure(result.error)) }
-                guard twin?.ephemeralOwner == node.stat.ephemeralOwner else {
+                guard let twin, twin.stat.ephemeralOwner == node.stat.ephemeralOwner else {
                     if term.strangers.insert(id).inserted {
                         journal.warning("gives no partition to a broker that is not Letterbox's", ["stranger": id])
                     }
@@ -81,7 +81,8 @@ extension ControllerDriver {
                 }
                 let live = LiveBroker(
                     id: id, epoch: BrokerEpoch(node.stat.czxid), rack: registration.rack,
-                    registrationVersion: node.stat.version)
+                    registrationVersion: node.stat.version,
+                    isSuspect: (try? BrokerTwin(payload: twin.data))?.isSuspect ?? false)
                 then(.success(FoundBroker(live: live, registration: registration)))
             }
         }
@@ -161,13 +162,21 @@ extension ControllerDriver {
                 recorded: RecordedState(
                     state: LeaderAndInSync(
                         leader: state.leader, leaderEpoch: state.leaderEpoch, inSync: state.isr,
-                        controllerEpoch: state.controllerEpoch, recovering: state.recoveryState != 0),
+                        controllerEpoch: state.controllerEpoch, recovering: state.recoveryState != 0,
+                        lives: state.lives),
                     partitionEpoch: PartitionEpoch(node.stat.version)),
                 writtenAt: node.stat.mzxid)
         } catch {
             journal.error("cannot read a partition's state", ["partition": partition, "error": error])
             return nil
         }
+    }
+
+    /// The cluster-wide `unclean.leader.election.enable` changed.
+    package func uncleanElectionDefaultChanged(to allowed: Bool) {
+        settings.core.uncleanElection = allowed
+        guard let term else { return }
+        happened(term) { $0.uncleanElectionDefaultChanged(to: allowed) }
     }
 
     /// A topic's settings changed (the config watcher of this broker tells).

@@ -41,7 +41,7 @@ package final class ControllerDriver {
     let world: any World
     let tree: any Tree
     /// What a term begins with.
-    package var settings: ControllerSettings
+    package internal(set) var settings: ControllerSettings
     let channels: ControllerChannels
     let journal: Journal
     var seat: ControllerSeat
@@ -53,6 +53,7 @@ package final class ControllerDriver {
     var shutdownAnswers: [UInt64: (ControlledShutdownResponse) -> Void] = [:]
     var inSyncAnswers: [UInt64: (AlterPartitionResponse) -> Void] = [:]
     var inSyncQuestions: [UInt64: AlterPartitionRequest] = [:]
+    var operatorAnswers = OperatorAnswers()
     /// Who holds the seat, as far as this broker knows.
     package private(set) var controller: BrokerID?
     package var controllerChanged: (BrokerID?) -> Void = { _ in }
@@ -210,6 +211,13 @@ package final class ControllerDriver {
             inSyncAnswers.removeValue(forKey: number)?(response)
         }
         inSyncQuestions = [:]
+        endOperatorAnswers()
+    }
+
+    /// Put before what is written on the controller's behalf: with it, nothing is written once somebody else was elected.
+    /// Empty where this broker is not the controller.
+    package var fence: [MultiOperation] {
+        term.map { [.check(Znodes.controllerEpoch, version: $0.epochVersion)] } ?? []
     }
 
     func isCurrent(_ term: Term) -> Bool { self.term === term }
@@ -286,22 +294,36 @@ package final class ControllerDriver {
                     return failed(result.error, "read the deletions", again: again)
                 }
                 contents.deletions = names
-                var core = ControllerCore(epoch: term.epoch, settings: settings.core)
-                let effects = core.elected(contents)
-                term.core = core
-                journal.info(
-                    "read the tree",
-                    [
-                        "brokers": contents.brokers.count, "topics": contents.topics.count,
-                        "partitions": partitions.count,
-                    ])
-                perform(effects, term)
-                // What changed while it was read.
-                if term.brokersStale { brokersChanged(term) }
-                topicsChanged(term)
-                scheduleRebalance(term, after: .seconds(5))
+                readOldReassignments(term) { [self] result in
+                    guard isCurrent(term) else { return }
+                    guard case .success(let list) = result else {
+                        return failed(result.error, "read the reassignments", again: again)
+                    }
+                    contents.oldReassignments = list
+                    begin(term, contents)
+                }
             }
         }
+    }
+
+    /// The tree was read: from here on it is decided.
+    func begin(_ term: Term, _ contents: ControllerCore.TreeContents) {
+        var core = ControllerCore(epoch: term.epoch, settings: settings.core)
+        let effects = core.elected(contents)
+        term.core = core
+        journal.info(
+            "read the tree",
+            [
+                "brokers": contents.brokers.count, "topics": contents.topics.count,
+                "partitions": contents.topics.values.reduce(0) { $0 + $1.partitions.count },
+            ])
+        perform(effects, term)
+        // What changed while it was read.
+        if term.brokersStale { brokersChanged(term) }
+        topicsChanged(term)
+        oldElectionChanged(term)
+        logDirEventsChanged(term)
+        scheduleRebalance(term, after: .seconds(5))
     }
 
     func scheduleRebalance(_ term: Term, after delay: Duration) {

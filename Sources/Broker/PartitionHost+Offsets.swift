@@ -47,7 +47,9 @@ extension PartitionHost {
         do throws(ReadError) {
             switch timestamp {
             case -1:
-                return FoundOffset(offset: end, leaderEpoch: leaderEpoch)
+                // Only a leader knows that its epoch covers the end; elsewhere it is who wrote the last record.
+                let epoch = role == .leader ? leaderEpoch : log.epoch(ofOffset: end - 1) ?? .none
+                return FoundOffset(offset: end, leaderEpoch: epoch)
             case -2, -4:
                 let start = log.logStartOffset
                 return FoundOffset(offset: start, leaderEpoch: log.epoch(ofOffset: start) ?? .none)

@@ -62,6 +62,8 @@ package final class Registration {
     /// Counts registrations asked for; answers to older ones are void.
     private var attempt = 0
     private var waitTimer: TimerID?
+    /// Whether the logs may hold less than was acknowledged; asked at each registration.
+    package var isSuspect: () -> Bool = { false }
     /// Of the present life; none before registration and after the session's end.
     package private(set) var brokerEpoch = BrokerEpoch.none
 
@@ -156,7 +158,9 @@ package final class Registration {
         let operations: [MultiOperation] = [
             // Created and then set, as Kafka does: a set answers with the node's numbers, and czxid is the epoch.
             .create(path, nil, mode: .ephemeral), .set(path, payload, version: 0),
-            .create(Znodes.twin(settings.broker), [UInt8](world.bootID.utf8), mode: .ephemeral),
+            .create(
+                Znodes.twin(settings.broker), BrokerTwin(bootID: world.bootID, isSuspect: isSuspect()).payload,
+                mode: .ephemeral),
         ]
         tree.multi(operations) { [self] result in
             guard attempt == self.attempt else { return }

@@ -28,6 +28,8 @@ package final class RemoteControlLink: ControlLink {
             link.send(request) { [weak self] in self?.answered($0.map { .updateMetadata($0) }, then) }
         case .stopReplica(let request):
             link.send(request) { [weak self] in self?.answered($0.map { .stopReplica($0) }, then) }
+        case .listOffsets(let request):
+            link.send(request) { [weak self] in self?.answered($0.map { .listOffsets($0) }, then) }
         }
     }
 

@@ -244,12 +244,17 @@ package final class TopicAdmin {
     func write(_ plan: Plan, replacesConfig: Bool = false, then: @escaping (Problem?) -> Void) {
         let config = ConfigPayload(plan.config).payload
         let path = Znodes.topicConfig(plan.name)
-        tree.multi([
-            replacesConfig ? .set(path, config, version: -1) : .create(path, config),
-            .create(Znodes.topic(plan.name), plan.assignment.payload),
-        ]) { [self] result in
+        // A controller that is no longer one creates nothing; by first use, every broker may.
+        let fence = controller.fence
+        tree.multi(
+            fence + [
+                replacesConfig ? .set(path, config, version: -1) : .create(path, config),
+                .create(Znodes.topic(plan.name), plan.assignment.payload),
+            ]
+        ) { [self] result in
             guard case .failure(let failure) = result else { return then(nil) }
-            switch (failure.error, failure.index) {
+            switch (failure.error, failure.index.map { $0 - fence.count }) {
+            case (_, -1): then(Problem(.notController))
             // Settings left over by somebody: these replace them.
             case (.nodeExists, 0): write(plan, replacesConfig: true, then: then)
             case (.noNode, 0) where replacesConfig: write(plan, then: then)
@@ -341,7 +346,7 @@ package final class TopicAdmin {
             }
             result.name = name
             result.topicID = topic.id ?? .zero
-            tree.ensure(Znodes.deletedTopic(name)) { [self] error in
+            mark(name) { [self] error in
                 if let error {
                     return refuse(
                         error == .sessionExpired ? .notController : .unknownServerError,
@@ -366,5 +371,18 @@ package final class TopicAdmin {
             }
         }
         tasks.allBegun()
+    }
+
+    /// - Parameter then: `sessionExpired` also when somebody else is the controller now.
+    private func mark(_ name: String, then: @escaping (CoordinationError?) -> Void) {
+        tree.multi(controller.fence + [.create(Znodes.deletedTopic(name), nil)]) { [self] result in
+            guard case .failure(let failure) = result else { return then(nil) }
+            switch (failure.error, failure.index) {
+            case (.nodeExists, _): then(nil)
+            case (.connectionLoss, _): mark(name, then: then)
+            case (.badVersion, _): then(.sessionExpired)
+            default: then(failure.error)
+            }
+        }
     }
 }

@@ -72,9 +72,11 @@ extension TopicAdmin {
                     for (number, replicas) in more { assignment.replicas[number] = replicas }
                 } catch { return then(error) }
                 if validateOnly { return then(nil) }
-                tree.multi([.set(path, assignment.payload, version: node.stat.version)]) { [self] result in
+                let fence = controller.fence
+                tree.multi(fence + [.set(path, assignment.payload, version: node.stat.version)]) { [self] result in
                     guard case .failure(let failure) = result else { return then(nil) }
                     switch failure.error {
+                    case .badVersion where failure.index == 0 && !fence.isEmpty: then(Problem(.notController))
                     // Somebody else changed it, or our own answer was lost: the checks decide again.
                     case .badVersion: grow(topic, validateOnly: validateOnly, then: then)
                     case .connectionLoss:

@@ -40,7 +40,7 @@ package final class RequestRouter {
             .deleteRecords, .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster,
             .controlledShutdown, .createTopics, .deleteTopics, .initProducerID, .createPartitions, .alterPartition,
             .alterConfigs, .incrementalAlterConfigs,
-            .allocateProducerIDs:
+            .allocateProducerIDs, .electLeaders, .alterPartitionReassignments, .listPartitionReassignments:
             key.spoken.versions
         default: nil
         }
@@ -106,6 +106,9 @@ package final class RequestRouter {
         case .createPartitions: try serve(call, body, context, createPartitions)
         case .alterPartition: try serve(call, body, context, alterPartition)
         case .allocateProducerIDs: try serve(call, body, context, allocateProducerIDs)
+        case .electLeaders: try serve(call, body, context, electLeaders)
+        case .alterPartitionReassignments: try serve(call, body, context, alterPartitionReassignments)
+        case .listPartitionReassignments: try serve(call, body, context, listPartitionReassignments)
         case .deleteGroups: try serve(call, body, context, deleteGroups)
         case .offsetDelete: try serve(call, body, context, offsetDelete)
         case .describeCluster: try serve(call, body, context, describeCluster)

@@ -134,16 +134,19 @@ package struct PartitionState: Equatable, Sendable {
     package var isr: [BrokerID]
     /// 1 while the leader recovers from an unclean election (KIP-704).
     package var recoveryState: Int8
+    /// Ours, which Kafka's readers pass over: the broker epochs in which the members are in sync.
+    package var lives: [BrokerID: BrokerEpoch]
 
     package init(
         leader: BrokerID, leaderEpoch: LeaderEpoch, controllerEpoch: ControllerEpoch, isr: [BrokerID],
-        recoveryState: Int8 = 0
+        recoveryState: Int8 = 0, lives: [BrokerID: BrokerEpoch] = [:]
     ) {
         self.leader = leader
         self.leaderEpoch = leaderEpoch
         self.controllerEpoch = controllerEpoch
         self.isr = isr
         self.recoveryState = recoveryState
+        self.lives = lives
     }
 
     package var payload: [UInt8] {
@@ -154,6 +157,12 @@ package struct PartitionState: Equatable, Sendable {
             if recoveryState != 0 { json.field("leader_recovery_state", recoveryState) }
             json.field("leader_epoch", leaderEpoch.raw)
             json.field("isr", ids: isr)
+            guard !lives.isEmpty else { return }
+            json.field(
+                "letterbox_lives",
+                raw: JSONText.object { inner in
+                    for broker in lives.keys.sorted() { inner.field("\(broker)", lives[broker]?.raw ?? -1) }
+                })
         }
         return [UInt8](text.utf8)
     }
@@ -165,7 +174,44 @@ package struct PartitionState: Equatable, Sendable {
             leaderEpoch: LeaderEpoch(try json.required("leader_epoch", \.int32)),
             controllerEpoch: ControllerEpoch(try json.required("controller_epoch", \.int32)),
             isr: try json.required("isr", \.brokers),
-            recoveryState: json["leader_recovery_state"]?.integer.flatMap { Int8(exactly: $0) } ?? 0)
+            recoveryState: json["leader_recovery_state"]?.integer.flatMap { Int8(exactly: $0) } ?? 0,
+            lives: try json.optional("letterbox_lives", PartitionState.lives) ?? [:])
+    }
+
+    private static func lives(_ json: JSONValue) -> [BrokerID: BrokerEpoch]? {
+        guard let members = json.members else { return nil }
+        var lives: [BrokerID: BrokerEpoch] = [:]
+        for member in members {
+            guard let broker = Int32(member.key), let epoch = member.value.integer else { return nil }
+            lives[BrokerID(broker)] = BrokerEpoch(epoch)
+        }
+        return lives
+    }
+}
+
+/// `/letterbox/brokers/N`, the twin of `/brokers/ids/N`: what Kafka's registration has no place for.
+package struct BrokerTwin: Equatable, Sendable {
+    /// Of the machine's start.
+    package var bootID: String
+    /// Its logs may hold less than it had acknowledged: the machine lost power, or a log directory is a new one.
+    package var isSuspect: Bool
+    package init(bootID: String, isSuspect: Bool) {
+        self.bootID = bootID
+        self.isSuspect = isSuspect
+    }
+
+    package var payload: [UInt8] {
+        let text = JSONText.object { json in
+            json.field("version", 1)
+            json.field("boot", bootID)
+            json.field("suspect", raw: isSuspect ? "true" : "false")
+        }
+        return [UInt8](text.utf8)
+    }
+
+    package init(payload: [UInt8]) throws(PayloadError) {
+        let json = try JSONDocument(payload, "a broker's twin")
+        self.init(bootID: try json.required("boot", \.string), isSuspect: json["suspect"] == .bool(true))
     }
 }
 
@@ -311,6 +357,23 @@ package struct PartitionListPayload: Equatable, Sendable {
     package static func == (a: PartitionListPayload, b: PartitionListPayload) -> Bool {
         a.partitions.map(\.partition) == b.partitions.map(\.partition)
             && a.partitions.map(\.replicas) == b.partitions.map(\.replicas)
+    }
+
+    package init(_ partitions: [(partition: TopicPartition, replicas: [BrokerID])]) { self.partitions = partitions }
+
+    package var payload: [UInt8] {
+        let items = partitions.map { item in
+            JSONText.object { json in
+                json.field("topic", item.partition.topic)
+                json.field("partition", item.partition.partition)
+                if !item.replicas.isEmpty { json.field("replicas", ids: item.replicas) }
+            }
+        }
+        let text = JSONText.object { json in
+            json.field("version", 1)
+            json.field("partitions", raw: "[" + items.joined(separator: ",") + "]")
+        }
+        return [UInt8](text.utf8)
     }
 
     package init(payload: [UInt8]) throws(PayloadError) {

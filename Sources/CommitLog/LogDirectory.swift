@@ -102,9 +102,12 @@ package final class LogDirectory {
             try disk.remove(marker)
             try disk.syncDirectory(path)
         }
-        lostPower = !stoppedCleanly && (try? text("\(path)/\(Name.boot)")) != world.bootID
-        tailIsSuspect = lostPower
-        if !tailIsSuspect { try writeBoot() }
+        let boot = try? text("\(path)/\(Name.boot)")
+        lostPower = !stoppedCleanly && boot != world.bootID
+        // A directory without a name is a new one, or a disk that was replaced: what it should hold is not there.
+        let isNew = identity.brokerID == nil && boot == nil
+        tailIsSuspect = lostPower || isNew || boot == LogDirectory.suspectBoot
+        try writeBoot(tailIsSuspect ? LogDirectory.suspectBoot : world.bootID)
         recoveryPoints = checkpoint(OffsetCheckpoint.recoveryPoints)
         logStarts = checkpoint(OffsetCheckpoint.logStarts)
         highWatermarks = checkpoint(OffsetCheckpoint.highWatermarks)
@@ -123,8 +126,11 @@ package final class LogDirectory {
         return offsets
     }
 
-    private func writeBoot() throws(DiskError) {
-        try disk.replace("\(path)/\(Name.boot)", with: Array(world.bootID.utf8))
+    /// In place of a boot id: also a clean stop does not make the logs whole.
+    private static let suspectBoot = "suspect"
+
+    private func writeBoot(_ text: String) throws(DiskError) {
+        try disk.replace("\(path)/\(Name.boot)", with: Array(text.utf8))
     }
 
     /// The other replicas were asked, or there are none: what the logs hold is what there is.

@@ -97,7 +97,7 @@ package struct Announcements: Equatable, Sendable {
             guard let view = cluster[partition], let recorded = view.recorded else { return nil }
             return AnnouncedPartition(
                 partition: partition, topicID: cluster.topics[partition.topic]?.id, recorded: recorded,
-                replicas: view.replicas, adding: view.adding, removing: view.removing,
+                replicas: view.replicas, adding: view.effective.adding, removing: view.effective.removing,
                 offline: view.replicas.filter { cluster.brokers[$0] == nil || view.failedReplicas.contains($0) },
                 isNew: isNew)
         }
@@ -112,11 +112,7 @@ package struct Announcements: Equatable, Sendable {
             guard let life = cluster.brokers[broker] else { continue }
             var orders: [ControlOrder] = []
             if let wanted = leaderAndIsr[broker] {
-                // A leader in a new life hears nothing of the epoch its old life had; the next one is being written.
-                let partitions = wanted.keys.sorted()
-                    .filter { partition in
-                        cluster[partition].map { !$0.lost.contains($0.recorded?.state.leader ?? .none) } ?? false
-                    }
+                let partitions = wanted.keys.sorted().filter { isCurrent($0, in: cluster) }
                     .compactMap { announced($0, isNew: wanted[$0] ?? false) }
                 if !partitions.isEmpty {
                     let leaders = Set(partitions.map(\.recorded.state.leader)).filter { cluster.brokers[$0] != nil }
@@ -136,5 +132,12 @@ package struct Announcements: Equatable, Sendable {
         }
         self = Announcements()
         return batch
+    }
+
+    /// Nobody acts on an epoch that ends already: the next one is being written, or its leader's life is over.
+    private func isCurrent(_ partition: TopicPartition, in cluster: ClusterView) -> Bool {
+        guard let view = cluster[partition], let state = view.recorded?.state else { return false }
+        if let pending = view.pending, pending.leaderEpoch != state.leaderEpoch { return false }
+        return cluster.brokers[state.leader] == nil || cluster.stands(state.leader, in: state)
     }
 }

@@ -59,14 +59,21 @@ extension ControllerCore {
             effects += [.tell(.brokerAppeared(broker.id, broker.epoch)), .openChannel(broker.id)]
         }
         for broker in changes.updated { view.brokers[broker.id] = broker }
+        for broker in changes.appeared + changes.bounced where broker.isSuspect {
+            effects.append(.tell(.brokerSuspect(broker.id)))
+        }
 
         announcements.brokersChanged()
         for broker in changes.appeared + changes.bounced {
             announcements.tellAll(broker.id)
             for partition in view.partitions(of: broker.id) where deletions[partition.topic] == nil {
-                view[partition]?.failedReplicas.removeAll { $0 == broker.id }
                 if view[partition]?.recorded != nil { announcements.lead(partition, tell: [broker.id]) }
                 affected.insert(partition)
+            }
+            for partition in (strays.removeValue(forKey: broker.id) ?? []).sorted() {
+                guard let view = view[partition], !view.replicas.contains(broker.id), let state = view.recorded?.state
+                else { continue }
+                announcements.stop(partition, on: broker.id, leaderEpoch: state.leaderEpoch, delete: true)
             }
         }
         effects += settle(affected.sorted())
@@ -74,25 +81,34 @@ extension ControllerCore {
         return effects
     }
 
-    /// A life ended: wherever it led or was in sync, it does so no longer.
+    /// A life ended: what was known of its logs is void, and wherever it led or was in sync is decided again.
     private mutating func ended(_ broker: BrokerID) -> [TopicPartition] {
         let partitions = view.partitions(of: broker)
         for partition in partitions {
             guard var view = view[partition] else { continue }
-            let relied =
-                [view.recorded?.state, view.pending].contains {
-                    $0?.leader == broker || $0?.inSync.contains(broker) == true
-                }
-            if relied {
-                view.lost.append(broker)
-                self.view[partition] = view
-            }
+            view.failedReplicas.removeAll { $0 == broker }
+            view.logEnds[broker] = nil
+            view.asked.remove(broker)
+            self.view[partition] = view
             announcements.route(partition)
         }
         return partitions
     }
 
     // MARK: Failed log directories
+
+    /// `/log_dir_event_notification` lists these: what is lost is found out by telling them their partitions again, which
+    /// they answer with KAFKA_STORAGE_ERROR for those on the failed directory.
+    package mutating func logDirEventsSeen(_ events: [(node: String, broker: BrokerID?)]) -> [Effect] {
+        guard !events.isEmpty else { return [] }
+        var effects: [Effect] = []
+        for broker in Set(events.compactMap(\.broker)).sorted() where view.brokers[broker] != nil {
+            let held = view.partitions(of: broker).filter { deletions[$0.topic] == nil && view[$0]?.recorded != nil }
+            for partition in held { announcements.lead(partition, tell: [broker]) }
+            effects.append(.tell(.logDirFailed(broker, partitions: held.count)))
+        }
+        return effects + [.removeLogDirEvents(events.map(\.node).sorted())]
+    }
 
     /// A broker answered LeaderAndIsr with KAFKA_STORAGE_ERROR for these.
     package mutating func replicasFailed(_ partitions: [TopicPartition], on broker: BrokerID) -> [Effect] {

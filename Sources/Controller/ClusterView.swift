@@ -9,11 +9,17 @@ package struct LiveBroker: Equatable, Sendable {
     package var rack: String?
     /// Of the registration's data: moves when the broker tells other endpoints.
     package var registrationVersion: Int32
-    package init(id: BrokerID, epoch: BrokerEpoch, rack: String? = nil, registrationVersion: Int32 = 1) {
+    /// Its logs may have lost what it had acknowledged: the machine lost power, or a log directory is a new one. Such a life is in
+    /// no in-sync set before its leader has seen it catch up.
+    package var isSuspect: Bool
+    package init(
+        id: BrokerID, epoch: BrokerEpoch, rack: String? = nil, registrationVersion: Int32 = 1, isSuspect: Bool = false
+    ) {
         self.id = id
         self.epoch = epoch
         self.rack = rack
         self.registrationVersion = registrationVersion
+        self.isSuspect = isSuspect
     }
 }
 
@@ -26,15 +32,19 @@ package struct LeaderAndInSync: Equatable, Sendable {
     package var controllerEpoch: ControllerEpoch
     /// After an unclean election, until the leader says that it has recovered.
     package var recovering: Bool
+    /// The lives in which its members are members. A member that is registered with another epoch has begun a new life since:
+    /// it counts as gone until a state was written that relies on the new one.
+    package var lives: [BrokerID: BrokerEpoch]
     package init(
         leader: BrokerID, leaderEpoch: LeaderEpoch, inSync: [BrokerID], controllerEpoch: ControllerEpoch,
-        recovering: Bool = false
+        recovering: Bool = false, lives: [BrokerID: BrokerEpoch] = [:]
     ) {
         self.leader = leader
         self.leaderEpoch = leaderEpoch
         self.inSync = inSync
         self.controllerEpoch = controllerEpoch
         self.recovering = recovering
+        self.lives = lives
     }
 }
 
@@ -52,7 +62,8 @@ package struct RecordedState: Equatable, Sendable {
 /// A state read from the tree.
 package struct ReadState: Equatable, Sendable {
     package var recorded: RecordedState
-    /// The transaction that wrote it last (mzxid): a broker registered after it leads or follows in a life the state does not know.
+    /// The transaction that wrote it last (mzxid): where a state tells no lives (Apache's), brokers registered after it have begun
+    /// a new one.
     package var writtenAt: Int64
     package init(recorded: RecordedState, writtenAt: Int64) {
         self.recorded = recorded
@@ -79,36 +90,74 @@ package struct TopicContents: Equatable, Sendable {
         self.removing = removing
         self.version = version
     }
+
+    package func assignment(of partition: Int32) -> ReplicaAssignment {
+        ReplicaAssignment(
+            partitions[partition] ?? [], adding: adding[partition] ?? [], removing: removing[partition] ?? [])
+    }
 }
 
 /// A partition as the controller knows it.
 package struct PartitionView: Equatable, Sendable {
-    package var replicas: [BrokerID]
-    package var adding: [BrokerID] = []
-    package var removing: [BrokerID] = []
+    /// What the tree says.
+    package var assignment: ReplicaAssignment
+    /// A change of the assignment under way.
+    package var move: Move?
     /// Nil while it is new: no replica was ever live.
     package var recorded: RecordedState?
-    /// Members whose life ended since the state was written. They count as dead, if they are back or not, until a state was
-    /// written without relying on them: leadership in a new life always begins with a new leader epoch.
-    /// One entry for each life that ended.
-    package var lost: [BrokerID] = []
-    /// How many of them the pending state accounts for.
-    package var lostInPending = 0
     /// Replicas on a failed log directory.
     package var failedReplicas: [BrokerID] = []
     package var wantsPreferredLeader = false
+    /// An operator asked for a leader from outside the in-sync set.
+    package var wantsUncleanLeader = false
+    /// Its leader must hear of other replicas, which it does only with a new leader epoch.
+    package var needsNewEpoch = false
     /// Written and not answered.
     package var pending: LeaderAndInSync?
     /// Something changed while a write was out.
     package var decideAgain = false
-    package init(replicas: [BrokerID]) { self.replicas = replicas }
+    /// How far replicas' logs go, where that had to be asked; of their present lives.
+    package var logEnds: [BrokerID: LogEnd] = [:]
+    /// Asked and not answered.
+    package var asked: Set<BrokerID> = []
+    package init(_ assignment: ReplicaAssignment) { self.assignment = assignment }
+
+    /// A change of an assignment: first whoever is dropped leaves leadership and in-sync set, then the tree hears of it.
+    package struct Move: Equatable, Sendable {
+        package enum Step: Equatable, Sendable {
+            case relieving
+            case recording
+        }
+        package var goal: ReplicaAssignment
+        package var step: Step
+        /// Asked for while the tree was being written.
+        package var queued: [Queued] = []
+        package struct Queued: Equatable, Sendable {
+            package var request: UInt64
+            /// Nil: back to where it was.
+            package var target: [BrokerID]?
+        }
+    }
+
+    /// As everybody is told: memory is ahead of the tree while a finished move is being written.
+    package var effective: ReplicaAssignment {
+        if let move, move.step == .recording, !assignment.dropped(by: move.goal).isEmpty {
+            move.goal
+        } else {
+            assignment
+        }
+    }
+    package var replicas: [BrokerID] { effective.replicas }
 }
 
 package struct TopicView: Equatable, Sendable {
     package var id: UUID128?
     package var version: Int32
     package var partitions: [Int32: PartitionView] = [:]
-    package var uncleanElection = false
+    /// What its own config says.
+    package var uncleanElection: Bool?
+    /// The write of its znode that was not answered, with the assignments in it.
+    package var writing: [Int32: ReplicaAssignment]?
     package init(id: UUID128?, version: Int32) {
         self.id = id
         self.version = version
@@ -127,6 +176,11 @@ package struct ClusterView: Equatable, Sendable {
     package var topicNames: [String] { topics.keys.sorted() }
     /// Registered and staying: may lead and be in sync.
     package func isLive(_ broker: BrokerID) -> Bool { brokers[broker] != nil && !shuttingDown.contains(broker) }
+
+    /// It is registered in the life in which `state` relies on it.
+    package func stands(_ broker: BrokerID, in state: LeaderAndInSync) -> Bool {
+        brokers[broker].map { $0.epoch == state.lives[broker] } ?? false
+    }
 
     package subscript(_ partition: TopicPartition) -> PartitionView? {
         get { topics[partition.topic]?.partitions[partition.partition] }

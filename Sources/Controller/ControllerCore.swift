@@ -18,6 +18,10 @@ package struct ControllerCore: Equatable, Sendable {
         case setState(TopicPartition, LeaderAndInSync, expecting: PartitionEpoch)
         /// Give a topic without an id this one. Answer: `.readTopic`'s, through its watch.
         case setTopicID(String, UUID128, TopicContents)
+        /// Write `/brokers/topics/T`, conditional on its version (in the contents). Answer: `assignmentWritten`.
+        case setAssignment(String, TopicContents)
+        /// How far do its logs of these go? Answer: `logEndsHeard`.
+        case askLogEnds(BrokerID, life: BrokerEpoch, [TopicPartition])
         /// Remove `/brokers/topics/T` with all below, `/config/topics/T` and `/admin/delete_topics/T`. Answer: `topicRemoved`.
         case removeTopic(String)
         /// Only `/admin/delete_topics/T`: there is nothing to delete, or it is not allowed.
@@ -28,6 +32,16 @@ package struct ControllerCore: Equatable, Sendable {
         case answerInSyncChange(request: UInt64, [InSyncAnswer])
         /// Answers a ControlledShutdown with what the broker still leads.
         case answerControlledShutdown(request: UInt64, stillLed: [TopicPartition])
+        /// Answers an AlterPartitionReassignments; see `reassignmentAsked`.
+        case answerReassignment(request: UInt64, [ReassignmentAnswer])
+        /// Answers an ElectLeaders; see `electionAsked`.
+        case answerElection(request: UInt64, [ElectionAnswer])
+        /// What is left of `/admin/reassign_partitions`; with nothing left it goes.
+        case setOldReassignments([OldReassignment])
+        /// `/admin/preferred_replica_election` was read.
+        case removeOldElection
+        /// `/log_dir_event_notification/N` were read.
+        case removeLogDirEvents([String])
         /// A fact worth a line in the journal.
         case tell(Story)
     }
@@ -37,7 +51,17 @@ package struct ControllerCore: Equatable, Sendable {
         case brokerDisappeared(BrokerID)
         case brokerBounced(BrokerID, BrokerEpoch)
         case leaderElected(TopicPartition, from: BrokerID?, LeaderAndInSync)
-        case leaderless(TopicPartition, inSync: [BrokerID])
+        /// - waitsFor: in-sync replicas that are down; the others have lost power.
+        case leaderless(TopicPartition, inSync: [BrokerID], suspects: [BrokerID])
+        /// Its logs may have lost something: no in-sync set relies on it.
+        case brokerSuspect(BrokerID)
+        /// Every copy that is there has been through a power loss.
+        case logsCompared(TopicPartition, [BrokerID: LogEnd], leader: BrokerID)
+        case onlyCopySuspect(TopicPartition, BrokerID)
+        case reassignmentBegan(TopicPartition, ReplicaAssignment)
+        case reassignmentEnded(TopicPartition, replicas: [BrokerID], dropped: [BrokerID])
+        case reassignmentRefused(TopicPartition, ReassignmentRefusal)
+        case logDirFailed(BrokerID, partitions: Int)
         case uncleanElection(TopicPartition, LeaderAndInSync)
         case topicAppeared(String, partitions: Int)
         case topicDeletionStarted(String)
@@ -72,6 +96,8 @@ package struct ControllerCore: Equatable, Sendable {
         package var topics: [String: TopicContents] = [:]
         package var states: [TopicPartition: ReadState] = [:]
         package var deletions: [String] = []
+        package var oldReassignments: [OldReassignment] = []
+        package var oldElection: [TopicPartition]?
         /// Topics whose config says so.
         package var uncleanElection: [String: Bool] = [:]
         package init() {}
@@ -89,6 +115,14 @@ package struct ControllerCore: Equatable, Sendable {
     package internal(set) var announcements = Announcements()
     package internal(set) var deletions: [String: TopicDeletion] = [:]
     var inSyncRequests: [UInt64: InSyncRequest] = [:]
+    var reassignmentRequests: [UInt64: ReassignmentRequest] = [:]
+    var electionRequests: [UInt64: ElectionRequest] = [:]
+    /// What `/admin/reassign_partitions` still lists.
+    var oldReassignments: [OldReassignment] = []
+    /// Replicas dropped while their broker was down: deleted when it is back.
+    var strays: [BrokerID: Set<TopicPartition>] = [:]
+    /// Topics whose znode is being read for the first time.
+    var topicsBeingRead: Set<String> = []
     var shutdowns: [UInt64: Shutdown] = [:]
 
     package init(epoch: ControllerEpoch, settings: Settings = Settings()) {
@@ -107,17 +141,18 @@ package struct ControllerCore: Equatable, Sendable {
         for broker in tree.brokers.sorted(by: { $0.id < $1.id }) {
             view.brokers[broker.id] = broker
             effects.append(.openChannel(broker.id))
+            if broker.isSuspect { effects.append(.tell(.brokerSuspect(broker.id))) }
             // Who is live, before anybody is told to follow anybody.
             announcements.tellAll(broker.id)
         }
         for name in tree.topics.keys.sorted() {
             guard let contents = tree.topics[name] else { continue }
             var topic = TopicView(id: contents.id, version: contents.version)
-            topic.uncleanElection = tree.uncleanElection[name] ?? settings.uncleanElection
-            for (number, replicas) in contents.partitions {
-                var partition = PartitionView(replicas: replicas)
-                partition.adding = contents.adding[number] ?? []
-                partition.removing = contents.removing[number] ?? []
+            topic.uncleanElection = tree.uncleanElection[name]
+            for number in contents.partitions.keys {
+                var partition = PartitionView(contents.assignment(of: number))
+                // Its leader may not have heard of those that come.
+                partition.needsNewEpoch = partition.assignment.isMoving
                 if let read = tree.states[TopicPartition(name, number)] { adopt(read, into: &partition) }
                 topic.partitions[number] = partition
             }
@@ -135,6 +170,8 @@ package struct ControllerCore: Equatable, Sendable {
                 effects.append(.readTopic(name))
             }
         }
+        effects += oldReassignmentsSeen(tree.oldReassignments)
+        if let asked = tree.oldElection { effects += oldElectionSeen(asked) }
         return effects
     }
 
@@ -144,33 +181,44 @@ package struct ControllerCore: Equatable, Sendable {
     mutating func settle(_ partitions: [TopicPartition]) -> [Effect] {
         var effects: [Effect] = []
         var creating: [String: [NewState]] = [:]
+        var asking: [BrokerID: [TopicPartition]] = [:]
+        var recording: Set<String> = []
         for partition in partitions where deletions[partition.topic] == nil {
             // No copy of the topic is held across the writes below: it would be copied for each of its partitions.
             guard var view = view[partition] else { continue }
-            let unclean = self.view.topics[partition.topic]?.uncleanElection ?? false
             if view.pending != nil {
                 view.decideAgain = true
                 self.view[partition] = view
                 continue
             }
-            guard
-                let next = PartitionLifecycle.nextState(
-                    view, in: self.view, uncleanElection: unclean, controllerEpoch: epoch)
-            else {
-                if view.wantsPreferredLeader {
-                    view.wantsPreferredLeader = false
-                    self.view[partition] = view
+            defer { self.view[partition] = view }
+            effects += goOnMoving(partition, &view, recording: &recording)
+            guard view.pending == nil else {
+                if let state = view.pending, let expecting = view.recorded?.partitionEpoch {
+                    effects.append(.setState(partition, state, expecting: expecting))
                 }
                 continue
             }
-            view.pending = next
-            view.lostInPending = view.lost.count
-            view.decideAgain = false
-            self.view[partition] = view
-            if let recorded = view.recorded {
-                effects.append(.setState(partition, next, expecting: recorded.partitionEpoch))
-            } else {
-                creating[partition.topic, default: []].append(NewState(partition: partition.partition, state: next))
+            let unclean =
+                self.view.topics[partition.topic]?.uncleanElection ?? settings.uncleanElection
+            switch PartitionLifecycle.next(
+                view, in: self.view, uncleanElection: unclean || view.wantsUncleanLeader, controllerEpoch: epoch)
+            {
+            case .stays:
+                view.wantsPreferredLeader = false
+                view.wantsUncleanLeader = false
+            case .ask(let brokers):
+                for broker in brokers where view.asked.insert(broker).inserted {
+                    asking[broker, default: []].append(partition)
+                }
+            case .write(let next):
+                view.pending = next
+                view.decideAgain = false
+                if let recorded = view.recorded {
+                    effects.append(.setState(partition, next, expecting: recorded.partitionEpoch))
+                } else {
+                    creating[partition.topic, default: []].append(NewState(partition: partition.partition, state: next))
+                }
             }
         }
         for topic in creating.keys.sorted() {
@@ -180,6 +228,11 @@ package struct ControllerCore: Equatable, Sendable {
                     topic: topic, (creating[topic] ?? []).sorted { $0.partition < $1.partition },
                     underExisting: underExisting))
         }
+        for broker in asking.keys.sorted() {
+            guard let life = view.brokers[broker]?.epoch else { continue }
+            effects.append(.askLogEnds(broker, life: life, asking[broker] ?? []))
+        }
+        for topic in recording.sorted() { effects += writeAssignment(of: topic) }
         return effects
     }
 
@@ -190,30 +243,41 @@ package struct ControllerCore: Equatable, Sendable {
         var effects: [Effect] = []
         let before = view.recorded?.state
         let isNew = before == nil
+        let ends = view.logEnds
         view.recorded = RecordedState(state: pending, partitionEpoch: partitionEpoch)
         view.pending = nil
-        view.lost.removeFirst(min(view.lostInPending, view.lost.count))
-        view.lostInPending = 0
+        let elected = before?.leaderEpoch != pending.leaderEpoch
+        if elected {
+            view.needsNewEpoch = false
+            view.wantsUncleanLeader = false
+            view.logEnds = [:]
+            view.asked = []
+        }
         if pending.leader == view.replicas.first { view.wantsPreferredLeader = false }
+        let dropped = elected ? relieved(&view) : []
         self.view[partition] = view
 
-        let elected = before?.leaderEpoch != pending.leaderEpoch
         if deletions[partition.topic] == nil {
             if elected {
-                announcements.lead(partition, tell: view.replicas.filter { self.view.brokers[$0] != nil }, isNew: isNew)
+                let live = view.replicas.filter { self.view.brokers[$0] != nil }
+                let coming = view.assignment.adding.filter { !pending.inSync.contains($0) }
+                announcements.lead(partition, tell: live.filter { !coming.contains($0) }, isNew: isNew)
+                announcements.lead(partition, tell: live.filter(coming.contains), isNew: true)
                 // Followers that are about to stop need not fetch any more.
                 for broker in view.replicas where self.view.shuttingDown.contains(broker) && pending.leader != broker {
                     announcements.stop(partition, on: broker, leaderEpoch: pending.leaderEpoch, delete: false)
                 }
+                drop(partition, from: dropped, leaderEpoch: pending.leaderEpoch)
             } else {
                 announcements.route(partition)
             }
         }
-        if elected { effects.append(.tell(story(partition, before, pending))) }
+        if elected { effects.append(.tell(story(partition, before, pending, ends))) }
         effects += inSyncWriteAnswered(partition, recorded: view.recorded)
         effects += shutdownsGoOn(after: partition)
-        if view.decideAgain { effects += settle([partition]) }
-        return effects
+        // A set that grew may end a move.
+        if view.decideAgain || view.move != nil || view.assignment.isMoving { effects += settle([partition]) }
+        return effects + electionsGoOn(after: partition)
     }
 
     /// A state was read again, after a refused write.
@@ -225,7 +289,6 @@ package struct ControllerCore: Equatable, Sendable {
             return stateWritten(partition, .written(read.recorded.partitionEpoch))
         }
         view.pending = nil
-        view.lostInPending = 0
         view.decideAgain = false
         if let read {
             adopt(read, into: &view)
@@ -236,25 +299,36 @@ package struct ControllerCore: Equatable, Sendable {
         self.view[partition] = view
         var effects = inSyncWriteAnswered(partition, recorded: nil)
         effects += settle([partition])
-        return effects + shutdownsGoOn(after: partition)
+        return effects + shutdownsGoOn(after: partition) + electionsGoOn(after: partition)
     }
 
-    /// Takes a state from the tree. Members registered after it was written began a new life since.
+    /// Takes a state from the tree. One that tells no lives knew of those that were registered before it was written.
     private func adopt(_ read: ReadState, into partition: inout PartitionView) {
-        partition.recorded = read.recorded
-        let state = read.recorded.state
-        var members = state.inSync
-        if !members.contains(state.leader) { members.append(state.leader) }
-        for member in members {
-            if let life = view.brokers[member], life.epoch.raw > read.writtenAt, !partition.lost.contains(member) {
-                partition.lost.append(member)
+        var recorded = read.recorded
+        if recorded.state.lives.isEmpty {
+            for member in recorded.state.inSync + [recorded.state.leader] {
+                if let life = view.brokers[member], life.epoch.raw <= read.writtenAt {
+                    recorded.state.lives[member] = life.epoch
+                }
             }
         }
+        partition.recorded = recorded
     }
 
-    private func story(_ partition: TopicPartition, _ before: LeaderAndInSync?, _ now: LeaderAndInSync) -> Story {
-        if now.leader == .none { return .leaderless(partition, inSync: now.inSync) }
+    private func story(
+        _ partition: TopicPartition, _ before: LeaderAndInSync?, _ now: LeaderAndInSync, _ ends: [BrokerID: LogEnd]
+    ) -> Story {
+        if now.leader == .none {
+            let suspects = now.inSync.filter { view.brokers[$0]?.isSuspect == true && !view.stands($0, in: now) }
+            return .leaderless(partition, inSync: now.inSync, suspects: suspects)
+        }
+        if !ends.isEmpty { return .logsCompared(partition, ends, leader: now.leader) }
         if let before, !before.inSync.contains(now.leader) { return .uncleanElection(partition, now) }
+        if let before, view[partition]?.replicas.count == 1, view.brokers[now.leader]?.isSuspect == true,
+            before.lives[now.leader] != now.lives[now.leader]
+        {
+            return .onlyCopySuspect(partition, now.leader)
+        }
         return .leaderElected(partition, from: before?.leader, now)
     }
 
@@ -262,12 +336,17 @@ package struct ControllerCore: Equatable, Sendable {
 
     /// `unclean.leader.election.enable` of a topic changed; nil: it no longer says.
     package mutating func uncleanElectionChanged(_ topic: String, to allowed: Bool?) -> [Effect] {
-        guard view.topics[topic] != nil else { return [] }
-        let allowed = allowed ?? settings.uncleanElection
-        guard view.topics[topic]?.uncleanElection != allowed else { return [] }
+        guard let known = view.topics[topic], known.uncleanElection != allowed else { return [] }
         view.topics[topic]?.uncleanElection = allowed
-        guard allowed else { return [] }
-        return settle((view.topics[topic]?.partitionNumbers ?? []).map { TopicPartition(topic, $0) })
+        guard allowed ?? settings.uncleanElection else { return [] }
+        return settle(known.partitionNumbers.map { TopicPartition(topic, $0) })
+    }
+
+    /// The same, of all topics that do not say.
+    package mutating func uncleanElectionDefaultChanged(to allowed: Bool) -> [Effect] {
+        guard settings.uncleanElection != allowed else { return [] }
+        settings.uncleanElection = allowed
+        return allowed ? settle(view.allPartitions) : []
     }
 
     /// Asked every `leader.imbalance.check.interval.seconds`: brokers that lead too few of the partitions they are first in line

@@ -72,7 +72,6 @@ extension ControllerCore {
             case .answer(let verdict): pending.answers[ask.partition] = verdict
             case .write(let state, let expecting):
                 view[ask.partition]?.pending = state
-                view[ask.partition]?.lostInPending = 0
                 effects.append(.setState(ask.partition, state, expecting: expecting))
             }
         }
@@ -103,6 +102,10 @@ extension ControllerCore {
         if ask.partitionEpoch != recorded.partitionEpoch { return .answer(.refused(.superseded)) }
         if ask.recovering, !now.recovering || wanted.count > 1 { return .answer(.refused(.recoveryConflict)) }
         guard wanted.contains(now.leader) else { return .answer(.refused(.ineligible)) }
+        // A member that began a new life is about to be taken out.
+        guard now.inSync.allSatisfy({ !wanted.contains($0) || view.stands($0, in: now) }) else {
+            return .answer(.refused(.ineligible))
+        }
         for (broker, epoch) in ask.inSync where broker != now.leader {
             guard partition.replicas.contains(broker), view.isLive(broker), !partition.failedReplicas.contains(broker),
                 epoch == .none || epoch == view.brokers[broker]?.epoch
@@ -112,6 +115,7 @@ extension ControllerCore {
         next.inSync = partition.replicas.filter(wanted.contains)
         next.controllerEpoch = epoch
         next.recovering = ask.recovering
+        next.lives = PartitionLifecycle.lives(of: next.inSync, view)
         return .write(next, expecting: recorded.partitionEpoch)
     }
 

@@ -4,91 +4,124 @@ import ClusterModel
 /// happened and in whatever order, the same facts give the same next state, so that a new controller, a re-read after a lost
 /// race and a broker that comes and goes are one case.
 package enum PartitionLifecycle {
-    package enum Standing: Equatable, Sendable {
-        /// No state was ever written.
-        case new
-        case online
-        /// It has no leader, or one that is gone.
-        case offline
+    package enum Decision: Equatable, Sendable {
+        /// The recorded state is right as it is.
+        case stays
+        case write(LeaderAndInSync)
+        /// Every copy that may lead has been through a power loss: how far do these brokers' logs go?
+        case ask([BrokerID])
     }
 
-    package static func standing(_ partition: PartitionView, in cluster: ClusterView) -> Standing {
-        guard let state = partition.recorded?.state else { return .new }
-        return cluster.brokers[state.leader] != nil && !partition.failedReplicas.contains(state.leader)
-            ? .online : .offline
-    }
-
-    /// - Returns: nil when the recorded state is right as it is.
-    package static func nextState(
+    /// - Parameter uncleanElection: a leader from outside the in-sync set is wanted where nobody else is left.
+    package static func next(
         _ partition: PartitionView, in cluster: ClusterView, uncleanElection: Bool, controllerEpoch: ControllerEpoch
-    ) -> LeaderAndInSync? {
+    ) -> Decision {
+        let replicas = partition.replicas
         let usable = { (broker: BrokerID) in cluster.isLive(broker) && !partition.failedReplicas.contains(broker) }
-        guard let now = partition.recorded?.state else { return first(partition, usable, controllerEpoch) }
-
-        func elected(_ chosen: LeaderChoice.Chosen) -> LeaderAndInSync {
-            LeaderAndInSync(
-                leader: chosen.leader, leaderEpoch: now.leaderEpoch.next,
-                inSync: ordered(chosen.inSync, partition.replicas),
-                controllerEpoch: controllerEpoch, recovering: chosen.unclean || now.recovering)
+        guard let now = partition.recorded?.state else {
+            let live = replicas.filter(usable)
+            guard let leader = live.first else { return .stays }
+            return .write(
+                LeaderAndInSync(
+                    leader: leader, leaderEpoch: 0, inSync: live, controllerEpoch: controllerEpoch,
+                    lives: lives(of: live, cluster)))
+        }
+        func elected(_ chosen: LeaderChoice.Chosen) -> Decision {
+            .write(
+                LeaderAndInSync(
+                    leader: chosen.leader, leaderEpoch: now.leaderEpoch.next,
+                    inSync: replicas.filter(chosen.inSync.contains), controllerEpoch: controllerEpoch,
+                    recovering: chosen.unclean || now.recovering, lives: lives(of: chosen.inSync, cluster)))
         }
         let registered = { (broker: BrokerID) in
             cluster.brokers[broker] != nil && !partition.failedReplicas.contains(broker)
         }
+        let stands = { (broker: BrokerID) in registered(broker) && cluster.stands(broker, in: now) }
         let leaving = { (broker: BrokerID) in cluster.shuttingDown.contains(broker) }
 
         // The leader stands, in the life in which it was elected.
-        if registered(now.leader), !partition.lost.contains(now.leader) {
-            if leaving(now.leader), partition.replicas.count > 1,
+        if stands(now.leader), replicas.contains(now.leader) {
+            if leaving(now.leader), replicas.count > 1,
                 let chosen = LeaderChoice.forControlledShutdown(
-                    assignment: partition.replicas, inSync: now.inSync,
-                    live: { registered($0) && !partition.lost.contains($0) }, shuttingDown: leaving)
+                    assignment: replicas, inSync: now.inSync.filter(stands), live: stands, shuttingDown: leaving)
             {
                 return elected(chosen)
             }
             let standing = now.inSync.filter { member in
-                member == now.leader || (usable(member) && !partition.lost.contains(member))
+                member == now.leader || (usable(member) && stands(member) && replicas.contains(member))
             }
             if standing.count < now.inSync.count {
                 return elected(.init(leader: now.leader, inSync: standing))
             }
-            if partition.wantsPreferredLeader, partition.replicas.first != now.leader,
-                let chosen = LeaderChoice.forPreferred(
-                    assignment: partition.replicas, inSync: now.inSync, live: usable)
+            if partition.wantsPreferredLeader, replicas.first != now.leader,
+                let chosen = LeaderChoice.forPreferred(assignment: replicas, inSync: now.inSync, live: usable)
             {
                 return elected(chosen)
             }
-            return nil
+            return partition.needsNewEpoch ? elected(.init(leader: now.leader, inSync: now.inSync)) : .stays
         }
 
-        // It is gone. Those that lived through it come first; when every in-sync replica began a new life, the new lives hold
-        // what the old ones held.
-        if let chosen = LeaderChoice.forOffline(
-            assignment: partition.replicas, inSync: now.inSync, live: { usable($0) && !partition.lost.contains($0) },
-            unclean: false)
-            ?? LeaderChoice.forOffline(
-                assignment: partition.replicas, inSync: now.inSync, live: usable, unclean: false)
-            // Nobody else is left: a broker about to stop may still lead until it does.
-            ?? LeaderChoice.forOffline(
-                assignment: partition.replicas, inSync: now.inSync, live: registered, unclean: uncleanElection)
+        // It is gone. Those that lived through it come first; then new lives that hold what the old ones held; a broker
+        // about to stop may still lead until it does.
+        let trusted = { (broker: BrokerID) in
+            stands(broker) || (registered(broker) && cluster.brokers[broker]?.isSuspect == false)
+        }
+        for holds in [
+            { usable($0) && stands($0) }, { usable($0) && trusted($0) }, trusted,
+        ] as [(BrokerID) -> Bool] {
+            if let chosen = LeaderChoice.forOffline(
+                assignment: replicas, inSync: now.inSync, live: holds, unclean: false)
+            {
+                return elected(chosen)
+            }
+        }
+        switch PowerLoss.choice(
+            replicas: replicas, inSync: now.inSync, registered: registered, logEnds: partition.logEnds,
+            uncleanElection: uncleanElection)
+        {
+        case .lead(let leader): return elected(.init(leader: leader, inSync: [leader]))
+        case .ask(let brokers): return .ask(brokers)
+        case .wait: break
+        }
+        if uncleanElection,
+            let chosen = LeaderChoice.forOffline(
+                assignment: replicas, inSync: now.inSync, live: registered, unclean: true)
         {
             return elected(chosen)
         }
-        guard now.leader != .none else { return nil }
+        guard now.leader != .none else { return .stays }
         // The set stays: any of its members may lead when it is back.
-        return LeaderAndInSync(
-            leader: .none, leaderEpoch: now.leaderEpoch.next, inSync: now.inSync, controllerEpoch: controllerEpoch,
-            recovering: now.recovering)
+        return .write(
+            LeaderAndInSync(
+                leader: .none, leaderEpoch: now.leaderEpoch.next, inSync: now.inSync, controllerEpoch: controllerEpoch,
+                recovering: now.recovering, lives: now.lives))
     }
 
-    private static func first(
-        _ partition: PartitionView, _ usable: (BrokerID) -> Bool, _ controllerEpoch: ControllerEpoch
+    /// The state in which whoever `goal` drops neither leads nor is in sync, always in a new leader epoch.
+    /// - Returns: nil when nobody in it could lead.
+    package static func relieved(
+        _ partition: PartitionView, for goal: ReplicaAssignment, in cluster: ClusterView,
+        controllerEpoch: ControllerEpoch
     ) -> LeaderAndInSync? {
-        let live = partition.replicas.filter(usable)
-        guard let leader = live.first else { return nil }
-        return LeaderAndInSync(leader: leader, leaderEpoch: 0, inSync: live, controllerEpoch: controllerEpoch)
+        guard let now = partition.recorded?.state else { return nil }
+        let stays = { (broker: BrokerID) in
+            cluster.isLive(broker) && !partition.failedReplicas.contains(broker) && cluster.stands(broker, in: now)
+        }
+        let chosen =
+            goal.replicas.contains(now.leader) && stays(now.leader)
+            ? LeaderChoice.Chosen(leader: now.leader, inSync: now.inSync)
+            : LeaderChoice.forReassignment(target: goal.target, inSync: now.inSync, live: stays)
+                ?? LeaderChoice.forReassignment(target: goal.replicas, inSync: now.inSync, live: stays)
+        guard let chosen else { return nil }
+        let inSync = goal.replicas.filter { now.inSync.contains($0) && stays($0) }
+        return LeaderAndInSync(
+            leader: chosen.leader, leaderEpoch: now.leaderEpoch.next, inSync: inSync, controllerEpoch: controllerEpoch,
+            recovering: now.recovering, lives: lives(of: inSync, cluster))
     }
 
-    private static func ordered(_ set: [BrokerID], _ assignment: [BrokerID]) -> [BrokerID] {
-        assignment.filter(set.contains) + set.filter { !assignment.contains($0) }
+    static func lives(of members: [BrokerID], _ cluster: ClusterView) -> [BrokerID: BrokerEpoch] {
+        var lives: [BrokerID: BrokerEpoch] = [:]
+        for member in members { lives[member] = cluster.brokers[member]?.epoch }
+        return lives
     }
 }

@@ -18,8 +18,9 @@ package enum PreferredLeaders {
                 guard let view = cluster[partition], let state = view.recorded?.state else { return false }
                 return LeaderChoice.forPreferred(
                     assignment: view.replicas, inSync: state.inSync,
-                    live: { cluster.isLive($0) && !view.failedReplicas.contains($0) && !view.lost.contains($0) }) != nil
-                    && view.adding.isEmpty && view.removing.isEmpty
+                    live: {
+                        cluster.isLive($0) && !view.failedReplicas.contains($0) && cluster.stands($0, in: state)
+                    }) != nil && !view.assignment.isMoving && view.move == nil
             }
         }
         return result

@@ -5,8 +5,10 @@ extension ControllerCore {
     /// The children of `/brokers/topics`.
     package mutating func topicsSeen(_ names: [String]) -> [Effect] {
         let here = Set(names)
-        for name in view.topicNames where !here.contains(name) { forget(name) }
-        return here.filter { view.topics[$0] == nil }.sorted().map { .readTopic($0) }
+        for name in view.topics.keys.filter({ !here.contains($0) }).sorted() { forget(name) }
+        let new = here.filter { view.topics[$0] == nil && !topicsBeingRead.contains($0) }.sorted()
+        topicsBeingRead.formUnion(new)
+        return new.map { .readTopic($0) }
     }
 
     /// `/brokers/topics/T` was read; nil when it is gone.
@@ -16,6 +18,7 @@ extension ControllerCore {
     package mutating func topicRead(
         _ name: String, _ contents: TopicContents?, freshID: UUID128, uncleanElection: Bool? = nil
     ) -> [Effect] {
+        topicsBeingRead.remove(name)
         guard let contents else {
             if deletions[name] == nil { forget(name) }
             return []
@@ -28,33 +31,33 @@ extension ControllerCore {
         }
         if view.topics[name] == nil {
             view.topics[name] = TopicView(id: contents.id, version: contents.version)
-            view.topics[name]?.uncleanElection = uncleanElection ?? settings.uncleanElection
+            view.topics[name]?.uncleanElection = uncleanElection
             effects.append(.tell(.topicAppeared(name, partitions: contents.partitions.count)))
         }
         let gainedID = view.topics[name]?.id == nil && contents.id != nil
         if let id = contents.id { view.topics[name]?.id = id }
         view.topics[name]?.version = contents.version
-        var new: [TopicPartition] = []
+        // Whatever was being written is in what was read, or was refused.
+        view.topics[name]?.writing = nil
+        var changed: [TopicPartition] = []
         for number in contents.partitions.keys.sorted() {
             let partition = TopicPartition(name, number)
-            let replicas = contents.partitions[number] ?? []
-            if view[partition] == nil {
-                view[partition] = PartitionView(replicas: replicas)
-                new.append(partition)
-            } else {
-                view[partition]?.replicas = replicas
-                if gainedID, let known = view[partition], known.recorded != nil {
-                    announcements.lead(partition, tell: known.replicas)
-                }
+            let assignment = contents.assignment(of: number)
+            guard let known = view[partition] else {
+                view[partition] = PartitionView(assignment)
+                changed.append(partition)
+                continue
             }
-            view[partition]?.adding = contents.adding[number] ?? []
-            view[partition]?.removing = contents.removing[number] ?? []
+            if gainedID, known.recorded != nil { announcements.lead(partition, tell: known.replicas) }
+            if known.move != nil || known.assignment != assignment { changed.append(partition) }
+            effects += adopt(assignment, for: partition)
         }
-        return effects + settle(new)
+        return effects + settle(changed)
     }
 
     /// It was removed from the tree by somebody else, or by us.
     mutating func forget(_ name: String) {
+        topicsBeingRead.remove(name)
         guard let topic = view.topics[name] else { return }
         for number in topic.partitionNumbers {
             if let partition = topic.partitions[number] {

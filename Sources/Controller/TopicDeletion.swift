@@ -33,12 +33,13 @@ extension ControllerCore {
             }
             var left: Set<TopicDeletion.Replica> = []
             for number in topic.partitionNumbers {
-                for broker in topic.partitions[number]?.replicas ?? [] {
+                for broker in topic.partitions[number]?.assignment.replicas ?? [] {
                     left.insert(.init(partition: TopicPartition(name, number), broker: broker))
                 }
             }
             deletions[name] = TopicDeletion(step: .waiting(for: []), left: left)
             effects.append(.tell(.topicDeletionStarted(name)))
+            effects += movesEnd(of: topic, name)
             effects += goOn(name)
         }
         return effects

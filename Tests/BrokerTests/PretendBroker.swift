@@ -15,6 +15,10 @@ final class PretendCluster {
     private var booted: Set<Int32> = []
     var server: CoordinationServer?
     var core = ControllerSettings(broker: 0)
+    /// Brokers whose next start comes after a loss of power.
+    var suspects: Set<Int32> = []
+    /// How far brokers' logs go, for a controller that compares.
+    var logEnds: [Int32: [TopicPartition: (epoch: Int32, offset: Int64)]] = [:]
 
     init(seed: UInt64 = 1) {
         simulation = Simulation(seed: seed)
@@ -71,6 +75,10 @@ final class PretendBroker {
     var refusal: Registration.Refusal?
     var clusterID = ""
     var heard: [ControlRequest] = []
+    /// Partitions on a log directory that failed.
+    var onFailedDirectory: Set<TopicPartition> = []
+    /// Registers as a machine that lost power does.
+    var isSuspect: Bool
     /// While deaf, nothing reaches it.
     var isDeaf = false
 
@@ -106,7 +114,9 @@ final class PretendBroker {
             surroundings: .init(
                 configProblem: { $0["bad"] == nil ? nil : "Unknown topic config name: bad" }, describe: { _ in [] }))
         ids = ProducerIDs(tree: tree, broker: id, journal: world.journal)
+        isSuspect = cluster.suspects.contains(id.raw)
         box.broker = self
+        registration.isSuspect = { [unowned self] in isSuspect }
         metadata.changed = { [weak self] names in self?.admin.topicsChanged(names) }
         try? world.disk.createDirectory("/data")
         let begin = { [client] in client.start() }
@@ -159,9 +169,18 @@ final class PretendBroker {
                 return .leaderAndIsr(response)
             }
             for topic in request.topicStates {
+                var answer = LeaderAndIsrResponse.LeaderAndIsrTopicError()
+                answer.topicID = topic.topicID
                 for state in topic.partitionStates {
-                    told[TopicPartition(topic.topicName, state.partitionIndex)] = state
+                    let partition = TopicPartition(topic.topicName, state.partitionIndex)
+                    told[partition] = state
+                    answer.partitionErrors.append(
+                        .with {
+                            $0.partitionIndex = state.partitionIndex
+                            $0.errorCode = onFailedDirectory.contains(partition) ? .kafkaStorageError : .none
+                        })
                 }
+                response.topics.append(answer)
             }
             return .leaderAndIsr(response)
         case .updateMetadata(let request):
@@ -193,6 +212,23 @@ final class PretendBroker {
                 }
             }
             return .stopReplica(StopReplicaResponse())
+        case .listOffsets(let request):
+            var response = ListOffsetsResponse()
+            response.topics = request.topics.map { topic in
+                .with {
+                    $0.name = topic.name
+                    $0.partitions = topic.partitions.map { asked in
+                        let end = cluster.logEnds[id.raw]?[TopicPartition(topic.name, asked.partitionIndex)]
+                        return .with {
+                            $0.partitionIndex = asked.partitionIndex
+                            $0.errorCode = end == nil ? .unknownTopicOrPartition : .none
+                            $0.leaderEpoch = end?.epoch ?? -1
+                            $0.offset = end?.offset ?? -1
+                        }
+                    }
+                }
+            }
+            return .listOffsets(response)
         }
     }
 
