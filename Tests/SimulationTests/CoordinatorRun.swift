@@ -100,7 +100,10 @@ final class CoordinatorRun {
         case .crashInStart(let kind, let operation, let down):
             diskCrashOfStart = (operation, kind, down)
             goDown(kind, for: down)
-        case .cleanStop(let down): server?.stop { [unowned self] in goDown(.process, for: down) }
+        case .cleanStop(let down):
+            let stopping = server
+            server = nil
+            stopping?.stop { [unowned self] in goDown(.process, for: down) }
         case .pause(let time):
             node.pause()
             simulation.after(time) { [unowned self] in node.resume() }

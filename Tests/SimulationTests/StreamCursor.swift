@@ -51,8 +51,13 @@ struct StreamCursor {
             switch item {
             case .pong: return []
             case .event(let its, let event, _):
-                if its > zxid { return since.isEmpty ? [] : giveUp("received \(since) for nothing") }
-                if its < zxid { return giveUp("went back to \(describe(item)) from zxid \(zxid)") }
+                guard its == -1 else {
+                    if its > zxid { return since.isEmpty ? [] : giveUp("received \(since) for nothing") }
+                    return giveUp("received \(describe(item)) at zxid \(zxid), for nothing")
+                }
+                // What is told at once of a re-armed watch has no zxid of its own: that of the answer behind it counts.
+                guard let answered = zxidBehind() else { return endedWhileArming() }
+                if answered > zxid { return since.isEmpty ? [] : giveUp("received \(since) for nothing") }
                 since.append(event)
             case .reply(let exchange):
                 let its = exchange.answer?.zxid ?? 0
@@ -72,16 +77,24 @@ struct StreamCursor {
             }
             position += 1
         }
-        // The answer to setWatches may have been lost behind some of its events.
-        if !since.isEmpty {
-            let asked = stream.sent.first { $0.answer == nil }
-            guard case .setWatches(let request) = asked?.request, stream.isOver else {
-                return giveUp("received \(since) at zxid \(zxid), for nothing")
-            }
-            let due = rearmed(request, tree)
-            if !since.allSatisfy(due.contains) {
-                return giveUp("armed \(request) at zxid \(zxid), was due \(due) and received \(since)")
-            }
+        return since.isEmpty ? [] : giveUp("received \(since) at zxid \(zxid), for nothing")
+    }
+
+    /// Of the next reply.
+    private func zxidBehind() -> Int64? {
+        for case .reply(let exchange) in stream.received[position...] { return exchange.answer?.zxid }
+        return nil
+    }
+
+    /// The stream ended between what setWatches told and its answer: only the request is known.
+    private mutating func endedWhileArming() -> [String] {
+        isAtEnd = true
+        guard stream.isOver, let asked = stream.sent.first(where: { $0.answer == nil }),
+            case .setWatches(let request) = asked.request
+        else { return ["received events that nobody is due"] }
+        let armed = Set(request.dataWatches + request.existWatches + request.childWatches)
+        for case .event(_, let event, _) in stream.received[position...] where !armed.contains(event.path) {
+            return ["armed \(request), and received \(event)"]
         }
         return []
     }
