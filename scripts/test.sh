@@ -27,9 +27,10 @@ clients() {
     need_packages kcat=/usr/bin/kcat || return 1
     python3 -c 'import venv, ensurepip' 2>/dev/null ||
         need_packages python3=/usr/bin/python3 python3-venv=/usr/share/doc/python3-venv || return 1
-    # Apache ZooKeeper stands in for the coordinator in one test, which says so when it is not there.
-    need_packages zookeeper=/usr/share/java/zookeeper.jar default-jre-headless=/usr/bin/java ||
-        echo "   without Debian's zookeeper: the tests that run brokers on it will be skipped"
+    # Apache ZooKeeper stands in for the coordinator, and beside it; its shells talk to ours. Tests say so when it is not there.
+    need_packages zookeeper=/usr/share/java/zookeeper.jar zookeeper-bin=/usr/lib/zookeeper/bin/cli_mt \
+        default-jre-headless=/usr/bin/java ||
+        echo "   without Debian's zookeeper: the tests that need it will be skipped"
     need_fresh_binary
     local venv=$ROOT/.build/interop-venv
     if ! cmp -s Tests/Interop/requirements.txt "$venv/requirements.txt"; then
