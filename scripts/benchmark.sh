@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures brokers and the coordinator beside the machine's own limits, all in one run, on ports and in a directory of its own.
-#   scripts/benchmark.sh [machine | broker | coordinator]...   (all three by default)
+#   scripts/benchmark.sh [machine | broker | coordinator | scale]...   (the first three by default)
 #   coordinator runs Apache ZooKeeper 3.8 (Debian's jar) beside ours, both syncing before they answer, and ends in a table of bars;
 #   quick results of one part: PARTS_OF_COORDINATOR="load alone watch start million" (all by default), ZOOKEEPER_HEAP=-Xmx1g
 #   SECONDS_EACH=5   how long each measurement lasts
@@ -20,7 +20,7 @@ TOOLS=$ROOT/.build/benchmarks
 DIRECTORY=${DIRECTORY:-$ROOT/data/benchmark-$$}
 mkdir -p "$TOOLS" "$DIRECTORY"
 COMPILER=$(command -v cc || command -v clang) || fail "no C compiler: apt-get install gcc"
-for program in rawload zkload floor limits; do
+for program in rawload zkload zkscale floor limits; do
     [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/$program.c" ] && [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/zkclient.h" ] ||
         "$COMPILER" -O2 -w -pthread "$ROOT/Tests/Benchmarks/$program.c" -o "$TOOLS/$program" || exit 1
 done
@@ -101,6 +101,12 @@ for part in $PARTS; do
         echo "kafka-topics.sh --list                $((($(date +%s%N) - began) / 20000000)) ms each"
         ;;
     coordinator) . "$ROOT/scripts/benchmark-coordinator.sh" ;;
-    *) fail "machine, broker or coordinator" ;;
+    scale)
+        # What others notice while thousands of sessions, a parent's 100,000 children, a session's 100,000 nodes go.
+        ulimit -n "$(ulimit -H -n)"
+        start_coordinator
+        "$TOOLS/zkscale" -s "127.0.0.1:$CLIENT_PORT:$COORDINATOR" || exit 1
+        ;;
+    *) fail "machine, broker, coordinator or scale" ;;
     esac
 done

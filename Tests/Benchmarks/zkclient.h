@@ -50,6 +50,8 @@ static uint8_t *payload;
 static int bytes = 100;
 /* requests a connection may have on their way */
 static int window = 1;
+/* what is asked for a session */
+static int timeout_ms = 40000;
 
 static void req_create(Conn *c, const char *path, int flags) {
     size_t a = begin(c); p32(c, ++c->xid); p32(c, OP_CREATE); pstr(c, path); pbuf(c, payload, bytes);
@@ -108,7 +110,7 @@ static void open_conn(Conn *c, Server *s, int idx) {
     c->fd = socket(AF_INET, SOCK_STREAM, 0); int one = 1; setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(c->fd, (void *)&a, sizeof a)) die("connect %s:%d: %s", s->host, s->port, strerror(errno));
     size_t b = begin(c); static uint8_t zero[16];
-    p32(c, 0); p64(c, 0); p32(c, 40000); p64(c, 0); pbuf(c, zero, 16); p8(c, 0); end(c, b);
+    p32(c, 0); p64(c, 0); p32(c, timeout_ms); p64(c, 0); pbuf(c, zero, 16); p8(c, 0); end(c, b);
     flush(c);
     for (;;) { size_t off = 0; int len; const uint8_t *p = frame(c, &off, &len); if (!p) { fill(c); continue; }
         if (g32(p + 4) <= 0) die("no session"); consume(c, off); break; }
