@@ -33,7 +33,7 @@ struct ZnodeStore: ~Copyable {
     }
 
     deinit {
-        for id in 0..<end { self[id].pointee.blob?.deallocate() }
+        for id in 0..<end { self[id].pointee.deallocate() }
         for index in 0..<chunkCount { chunks[index].deallocate() }
         chunks.deallocate()
         slots.deallocate()
@@ -123,7 +123,7 @@ struct ZnodeStore: ~Copyable {
             if above.pointee.firstChild == id { above.pointee.firstChild = node.pointee.next }
         }
         above.pointee.childCount -= 1
-        node.pointee.blob?.deallocate()
+        node.pointee.deallocate()
         node.pointee = Znode()
         node.pointee.next = freeHead
         freeHead = id

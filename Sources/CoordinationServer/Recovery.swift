@@ -47,11 +47,12 @@ struct Recovery: ~Copyable {
             }
         }
         for (zxid, path) in try Recovery.names(directory, "snapshot", disk).reversed() {
-            let bytes: [UInt8]
-            do throws(DiskError) { bytes = try disk.contents(path, limit: Int(Int32.max) * 4) } catch {
+            let bytes: UnsafeMutableRawBufferPointer
+            do throws(DiskError) { bytes = try Recovery.whole(path, disk) } catch {
                 throw StartProblem("\(path) cannot be read: \(error.reason). Check its owner and permissions.")
             }
-            if let loaded = Recovery.load(bytes, zxid: zxid) {
+            defer { bytes.deallocate() }
+            if let loaded = Recovery.load(UnsafeRawBufferPointer(bytes), zxid: zxid) {
                 tree = loaded
                 snapshotZxid = zxid
                 return
@@ -60,12 +61,22 @@ struct Recovery: ~Copyable {
         }
     }
 
-    private static func load(_ bytes: [UInt8], zxid: Int64) -> ZnodeTree? {
-        // Whole buffers only: `ZnodeTree` takes slices of it while it reads.
-        let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 8)
-        defer { raw.deallocate() }
-        raw.copyBytes(from: bytes)
-        var reader = JuteReader(UnsafeRawBufferPointer(raw))
+    /// The file's bytes, for the caller to deallocate: read where they are taken from, as there may be hundreds of megabytes.
+    private static func whole(_ path: String, _ disk: any Disk) throws(DiskError) -> UnsafeMutableRawBufferPointer {
+        let file = try disk.open(path, .read)
+        defer { file.close() }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(file.size), alignment: 8)
+        do throws(DiskError) {
+            let count = try file.read(into: buffer, at: 0)
+            return UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count)
+        } catch {
+            buffer.deallocate()
+            throw error
+        }
+    }
+
+    private static func load(_ raw: UnsafeRawBufferPointer, zxid: Int64) -> ZnodeTree? {
+        var reader = JuteReader(raw)
         do throws(JuteError) {
             let tree = try ZnodeTree(snapshot: &reader, zxid: zxid)
             let end = reader.bytes.position

@@ -38,7 +38,7 @@ static void pour(Conn *c, long count, void (*ask)(Conn *, long)) {
         while (sent < count && sent - got < 500) ask(c, sent++);
         flush(c); size_t off = 0; int len; const uint8_t *p;
         while ((p = frame(c, &off, &len))) { if (g32(p) > 0) got++; else c->events++; }
-        consume(c, off); if (got < count) fill(c);
+        consume(c, off); if (got < sent) fill(c);
     }
     blocking(c, 0);
 }
