@@ -173,6 +173,14 @@ package struct BrokerConfig: Sendable {
                 key: "replica.fetch.wait.max.ms", value: settings.text(BrokerKeys.replicaFetchWait),
                 reason: "may not exceed replica.socket.timeout.ms and replica.lag.time.max.ms")
         }
+        if let selector = settings[BrokerKeys.replicaSelector], !selector.isEmpty {
+            let known = ["RackAwareReplicaSelector", "LeaderSelector"].map { "org.apache.kafka.common.replica.\($0)" }
+            guard known.contains(selector) else {
+                throw ConfigError(
+                    key: "replica.selector.class", value: selector,
+                    reason: "must be one of \(known.joined(separator: ", ")): other classes cannot be loaded here")
+            }
+        }
         let compression = settings[BrokerKeys.compression]
         guard compression == "producer" else {
             throw ConfigError(
@@ -181,6 +189,10 @@ package struct BrokerConfig: Sendable {
         }
     }
 
+    /// `replica.selector.class` names the rack-aware one.
+    package var sendsConsumersToTheirRack: Bool {
+        settings[BrokerKeys.replicaSelector].map { $0.hasSuffix(".RackAwareReplicaSelector") } ?? false
+    }
     /// `replica.lag.time.max.ms`
     package var replicaLagMax: Duration { settings[BrokerKeys.lagMax] }
     package subscript<Value>(_ key: ConfigKey<Value>) -> Value { settings[key] }

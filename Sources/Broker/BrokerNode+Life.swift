@@ -12,6 +12,7 @@ extension BrokerNode {
     func assemble(tree: ClientTree, client: CoordinationClient, endpoints: [Endpoint], sessionFile: String) {
         let settings = TopicSettings(tree: tree, world: world, me: id, broker: BrokerSettings(file: config.settings))
         topicSettings = settings
+        self.tree = tree
         partitions.settings = { settings[$0] }
         settings.changed = { [weak self] topic in
             guard let self else { return }
@@ -63,6 +64,7 @@ extension BrokerNode {
     /// The tree says something new about this broker, or about all of them.
     private func settingsChanged() {
         guard let topicSettings else { return }
+        rates.take(topicSettings.broker)
         partitions.allSettingsChanged()
         guard let controller else { return }
         controller.uncleanElectionDefaultChanged(to: topicSettings.broker[BrokerKeys.uncleanElection])
@@ -81,7 +83,7 @@ extension BrokerNode {
             }
         }
         let fetchers = ReplicaFetchers(
-            world: world, me: id, settings: ReplicaFetcher.Settings(config), address: address,
+            world: world, me: id, settings: ReplicaFetcher.Settings(config), rates: rates, address: address,
             brokerEpoch: { [weak self] in self?.epoch ?? .none })
         self.fetchers = fetchers
         let publisher = InSyncPublisher(
@@ -92,10 +94,30 @@ extension BrokerNode {
                 return .there(there)
             })
         inSyncPublisher = publisher
+        partitions.movePause = { [rates] in rates.pause(.moves) }
+        partitions.moved = { [rates] in rates.sent($0, .moves) }
+        partitions.directoryLost = { [weak self] _, reason, isLast in
+            guard let self else { return }
+            isLast ? allDirectoriesLost(reason) : tellOfLostDirectory()
+        }
         partitions.roleChanged = { [weak fetchers] host in fetchers?.roleChanged(of: host) }
         partitions.left = { [weak fetchers] partition in fetchers?.left(partition) }
         partitions.proposeInSync = { [weak publisher] host, set, epoch in
             publisher?.propose(set, for: host, expecting: epoch)
+        }
+    }
+
+    /// The controller then asks for all replicas here, and hears which ones are offline. Without a session there is no need: it asks
+    /// a broker that comes back anyway.
+    private func tellOfLostDirectory() {
+        guard epoch != .none, let tree else { return }
+        tree.multi([
+            .create(
+                "\(Znodes.logDirEvents)/log_dir_event_", LogDirEventPayload(broker: id).payload,
+                mode: .persistentSequential)
+        ]) { [weak self] result in
+            guard case .failure(let failure) = result, failure.error != .sessionExpired, let self else { return }
+            world.after(.milliseconds(200)) { [weak self] in self?.tellOfLostDirectory() }
         }
     }
 

@@ -11,6 +11,7 @@ package final class BrokerNode {
     package let waiting: WaitingRoom
     package let partitions: PartitionDirectory
     package let fetchSessions: FetchSessions
+    package let rates: ReplicationRates
     /// The czxid of the registration; ``BrokerEpoch/none`` while not registered.
     package var epoch = BrokerEpoch.none
     /// `/cluster/id`
@@ -18,6 +19,7 @@ package final class BrokerNode {
     // Assembled when there is a coordinator to speak with, and before the first request is served.
     package var topicSettings: TopicSettings?
     package var configAdmin: ConfigAdmin?
+    var tree: ClientTree?
     package var controller: ControllerDriver?
     package var topicAdmin: TopicAdmin?
     package var registration: Registration?
@@ -28,6 +30,8 @@ package final class BrokerNode {
     var inSyncPublisher: InSyncPublisher?
     /// The first Metadata has waited for the controller's word, in vain or not.
     package var hasWaited = false
+    /// There is nothing left to serve from.
+    var allDirectoriesLost: (_ reason: String) -> Void = { _ in }
     /// A clean stop has begun.
     package var isStopping = false
 
@@ -40,6 +44,7 @@ package final class BrokerNode {
         self.config = config
         fileSettings = BrokerSettings(file: config.settings)
         self.id = id
+        rates = ReplicationRates(clock: world.clock, settings: fileSettings)
         waiting = WaitingRoom(timers: world.timers, clock: world.clock)
         fetchSessions = FetchSessions(
             slots: config[BrokerKeys.fetchSessionSlots], clock: world.clock, random: { world.random() })

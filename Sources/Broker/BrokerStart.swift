@@ -24,6 +24,8 @@ package final class BrokerStart {
     private let failed: (ServerFailure) -> Void
     private let ready: () -> Void
     private var directories: [LogDirectory] = []
+    /// Entries of log.dirs that the disk refuses: the broker serves without them.
+    private var unusable: [(path: String, reason: String)]
     private var client: CoordinationClient?
     private var tree: ClientTree?
     private var deadline = Instant.start
@@ -33,7 +35,7 @@ package final class BrokerStart {
     private var isReady = false
     private var isStopped = false
     private var listeners: [Endpoint]
-    private var sessionFile: String { "\(config.logDirs[0])/letterbox.session" }
+    private var sessionFile: String { "\(directories.first?.path ?? config.logDirs[0])/letterbox.session" }
 
     /// - Parameter directories: opened and locked, see ``openDirectories(_:world:options:)``.
     /// - Parameter listeners: what clients are told, with the ports that were bound.
@@ -45,6 +47,8 @@ package final class BrokerStart {
         world = node.world
         config = node.config
         self.directories = directories
+        unusable = config.logDirs.filter { path in !directories.contains { $0.path == path } }
+            .map { ($0, "it could not be opened") }
         self.listeners = listeners
         self.options = options
         self.failed = failed
@@ -56,20 +60,30 @@ package final class BrokerStart {
 
     // MARK: Directories
 
-    /// Locks every directory, and looks at what they say before anything else is touched.
+    /// Locks every directory, and looks at what they say before anything else is touched. One that the disk refuses is left out
+    /// while another works.
     package static func openDirectories(
         _ config: BrokerConfig, world: any World, options: Options
     ) throws(ServerFailure) -> [LogDirectory] {
         var directories: [LogDirectory] = []
+        var problem: LogOpenError?
         for path in config.logDirs {
             if path == "/tmp" || path.hasPrefix("/tmp/") {
                 world.journal.warning("log.dirs is under /tmp: it may vanish at the next boot", ["directory": path])
             }
             do throws(LogOpenError) { directories.append(try LogDirectory.open(path, world: world)) } catch {
+                if error.isDiskFailure, config.logDirs.count > 1 {
+                    problem = error
+                    world.journal.error(
+                        "a log directory cannot be used; its replicas are offline",
+                        ["directory": path, "reason": error.description])
+                    continue
+                }
                 throw ServerFailure(
                     "LB-1011 \(path) cannot be used: \(error). Check log.dirs, its owner and permissions")
             }
         }
+        if directories.isEmpty, let problem { throw BrokerStart.noneLeft(problem.description) }
         for directory in directories where !directory.internalTopicDirectories.isEmpty && !options.ignoresInternalTopics
         {
             throw ServerFailure(
@@ -79,6 +93,13 @@ package final class BrokerStart {
             )
         }
         return directories
+    }
+
+    /// Which call on which file failed is in `reason`.
+    package static func noneLeft(_ reason: String) -> ServerFailure {
+        ServerFailure(
+            "LB-1019 no log directory works any more: \(reason). Mend the disk, make room on it, or correct the directory's owner "
+                + "and permissions; then start the broker again")
     }
 
     /// `broker.id`, else what meta.properties says; nil: to be drawn from the tree.
@@ -131,6 +152,7 @@ package final class BrokerStart {
         self.client = client
         let tree = ClientTree(client)
         self.tree = tree
+        node.allDirectoriesLost = { [weak self] reason in self?.fail(BrokerStart.noneLeft(reason)) }
         node.assemble(tree: tree, client: client, endpoints: listeners, sessionFile: sessionFile)
         client.start()
         world.timers.soon { [weak self] in self?.watchDeadline() }
@@ -235,9 +257,16 @@ package final class BrokerStart {
         for directory in directories {
             do throws(LogOpenError) {
                 try directory.loadLogs { [node] partition in node.topicSettings?[partition.topic].log ?? LogSettings() }
-            } catch { return fail("LB-1011 \(error)") }
+            } catch {
+                guard error.isDiskFailure, directories.count > 1 else { return fail("LB-1011 \(error)") }
+                world.journal.error(
+                    "a log directory cannot be used; its replicas are offline",
+                    ["directory": directory.path, "reason": error.description])
+                unusable.append((directory.path, error.description))
+                directories.removeAll { $0 === directory }
+            }
         }
-        node.partitions.adopt(directories)
+        node.partitions.adopt(directories, unusable: unusable)
         world.journal.info(
             "loaded the logs",
             [
@@ -265,10 +294,12 @@ package final class BrokerStart {
         }
     }
 
-    private func fail(_ text: String) {
+    private func fail(_ text: String) { fail(ServerFailure(text)) }
+
+    private func fail(_ failure: ServerFailure) {
         guard !isStopped else { return }
         isStopped = true
-        failed(ServerFailure(text))
+        failed(failure)
     }
 
     // MARK: The end

@@ -41,7 +41,7 @@ package final class PartitionDirectory {
     }
 
     package let me: BrokerID
-    private let world: any World
+    let world: any World
     private let lagMax: Duration
     private var surroundings: PartitionHost.Surroundings
     /// The settings of a topic, now.
@@ -52,6 +52,19 @@ package final class PartitionDirectory {
     package var roleChanged: ((PartitionHost) -> Void)?
     package var left: ((TopicPartition) -> Void)?
     package private(set) var directories: [LogDirectory] = []
+    /// Entries of log.dirs that could not be used at the start.
+    package private(set) var unusable: [(path: String, reason: String)] = []
+    /// A directory has failed; the last one if no other is left.
+    package var directoryLost: ((_ path: String, _ reason: String, _ isLast: Bool) -> Void)?
+    /// Replicas on their way to another directory.
+    private(set) lazy var movers = ReplicaMovers(world: world, pause: { [weak self] in self?.movePause() ?? .zero }) {
+        [weak self] in self?.moved($0)
+    }
+    /// How long nothing may be copied, and how many bytes were.
+    package var movePause: () -> Duration = { .zero }
+    package var moved: (Int) -> Void = { _ in }
+    /// Where replicas that do not exist yet shall lie.
+    var preferred: [TopicPartition: String] = [:]
     /// By topic, then by partition; interned, so that a name is hashed once a request.
     private var topics: [String: [Int32: PartitionHost]] = [:]
     var journal: Journal { world.journal }
@@ -83,13 +96,22 @@ package final class PartitionDirectory {
     // MARK: From disk
 
     /// Directories whose logs are loaded already: their partitions wait, without a role, for the controller.
-    package func adopt(_ directories: [LogDirectory]) {
+    package func adopt(_ directories: [LogDirectory], unusable: [(path: String, reason: String)] = []) {
         self.directories = directories
+        self.unusable = unusable
+        for directory in directories {
+            directory.wentOffline = { [weak self, weak directory] reason in
+                guard let self, let directory else { return }
+                lost(directory, reason)
+            }
+        }
+        giveUpDoubles()
         for directory in directories {
             for (partition, log) in directory.logs.sorted(by: { $0.key < $1.key }) {
                 add(log, in: directory, highWatermark: directory.highWatermarks[partition] ?? log.logStartOffset)
             }
         }
+        for directory in directories { resumeMoves(into: directory) }
     }
 
     @discardableResult
@@ -106,6 +128,7 @@ package final class PartitionDirectory {
         let partition = host.partition
         topics[partition.topic]?[partition.partition] = nil
         if topics[partition.topic]?.isEmpty == true { topics[partition.topic] = nil }
+        movers.cancel(partition)
         host.close()
         left?(partition)
     }
@@ -134,7 +157,10 @@ package final class PartitionDirectory {
         }
         guard order.replicas.contains(me) else { throw .notAReplica }
         if host == nil {
-            guard let directory = emptiest() else { throw .storage }
+            // Its records may lie where nothing can be read now: an empty log in their stead would be taken for them.
+            guard order.isNew || !hasFailedDirectories, let directory = directory(for: order.partition) else {
+                throw .storage
+            }
             do throws(LogOpenError) {
                 let log = try directory.createLog(
                     order.partition, topicID: order.topicID.isZero ? nil : order.topicID,
@@ -184,6 +210,7 @@ package final class PartitionDirectory {
         roleChanged?(host)
         guard delete else { return 0 }
         remove(host)
+        preferred[partition] = nil
         let journal = world.journal
         host.directory.deleteLog(partition) { problem in
             if let problem {
@@ -198,8 +225,6 @@ package final class PartitionDirectory {
     func brokersChanged() {
         for host in hosts { host.brokersChanged() }
     }
-
-    private func emptiest() -> LogDirectory? { directories.min { $0.logs.count < $1.logs.count } }
 
     /// The broker's own settings changed, and with them the defaults of all topics.
     package func allSettingsChanged() {

@@ -12,6 +12,7 @@ extension PartitionHost {
     /// Waits until whatever was accepted in another role is written: before that nobody knows where to fetch from. An epoch that
     /// began here without a record is forgotten with it.
     func settle(then: @escaping (Result<[FollowerReplica.Effect], AppendError>) -> Void) {
+        if holds({ [self] in settle(then: then) }) { return }
         log.truncate(to: log.nextOffset) { [self] error in
             if let error { return then(.failure(error)) }
             guard role == .follower else { return then(.success([])) }
@@ -32,6 +33,16 @@ extension PartitionHost {
         then: @escaping (Result<[FollowerReplica.Effect], AppendError>) -> Void
     ) {
         guard !records.isEmpty else { return then(.success(learn(leaderHighWatermark, leaderLogStart))) }
+        if isHeld {
+            let copy = [UInt8](records)
+            _ = holds { [self] in
+                copy.withUnsafeBytes {
+                    appendAsFollower(
+                        $0, leaderHighWatermark: leaderHighWatermark, leaderLogStart: leaderLogStart, then: then)
+                }
+            }
+            return
+        }
         log.appendAsFollower(records) { [self] result in
             switch result {
             case .failure(let error): then(.failure(error))
@@ -50,15 +61,18 @@ extension PartitionHost {
     }
 
     func truncate(to offset: Offset, then: @escaping (Result<[FollowerReplica.Effect], AppendError>) -> Void) {
+        if holds({ [self] in truncate(to: offset, then: then) }) { return }
         log.truncate(to: offset) { [self] error in wasCut(error, then) }
     }
 
     func startOver(at offset: Offset, then: @escaping (Result<[FollowerReplica.Effect], AppendError>) -> Void) {
+        if holds({ [self] in startOver(at: offset, then: then) }) { return }
         log.restart(at: offset) { [self] error in wasCut(error, then) }
     }
 
     private func wasCut(_ error: AppendError?, _ then: (Result<[FollowerReplica.Effect], AppendError>) -> Void) {
         if let error { return then(.failure(error)) }
+        logWasCut()
         guard role == .follower else { return then(.success([])) }
         let end = log.logEndOffset
         then(.success(following { $0.wasCut(logEnd: end) }))

@@ -19,11 +19,20 @@ package final class PartitionHost {
     /// Who reads, and so how far.
     package enum Reader: Equatable, Sendable {
         /// Below the high watermark; with `committed` below the first open transaction.
-        case consumer(committed: Bool)
+        /// `anyReplica`: it knows of followers to read from (Fetch 11 and later, KIP-392).
+        case consumer(committed: Bool, anyReplica: Bool = false)
         /// A follower: up to the log's end.
         case follower(BrokerID, epoch: BrokerEpoch, logStart: Offset)
         /// A tool (replica id -2): up to the log's end, from any replica.
         case debugger
+
+        var needsLeader: Bool {
+            switch self {
+            case .consumer(_, let anyReplica): !anyReplica
+            case .follower: true
+            case .debugger: false
+            }
+        }
     }
 
     package struct Reading {
@@ -58,8 +67,9 @@ package final class PartitionHost {
     }
 
     package let partition: TopicPartition
-    package let log: PartitionLog
-    package let directory: LogDirectory
+    /// Another one once the replica has moved to another directory.
+    package private(set) var log: PartitionLog
+    package private(set) var directory: LogDirectory
     package let place: WaitingRoom.Place
     package private(set) var role = Role.idle
     package private(set) var config: TopicConfig
@@ -72,6 +82,10 @@ package final class PartitionHost {
     package private(set) var replicas: [BrokerID] = []
     private let me: BrokerID
     private let surroundings: Surroundings
+    /// What waits while one log takes another one's place.
+    private var held: [() -> Void]?
+    /// Records were cut off the log: whoever copies it must do the same.
+    var logWasCut: () -> Void = {}
     private var effects: [LeaderReplica.Effect] = []
     private var rules = BatchValidator.Rules()
 
@@ -232,6 +246,15 @@ package final class PartitionHost {
         _ batch: UnsafeMutableRawBufferPointer,
         then: @escaping (Result<(range: AppendedRange, timestamp: Int64), PartitionError>) -> Void
     ) {
+        if held != nil {
+            var copy = [UInt8](batch)
+            let epoch = leaderEpoch
+            _ = holds { [self] in
+                guard role == .leader, leaderEpoch == epoch else { return then(.failure(.notLeaderOrFollower)) }
+                copy.withUnsafeMutableBytes { write($0, then: then) }
+            }
+            return
+        }
         var timestamp: Int64 = -1
         if config.usesLogAppendTime {
             timestamp = surroundings.clock.wallMs
@@ -279,9 +302,7 @@ package final class PartitionHost {
         from offset: Offset, maxBytes: Int, atLeastOneBatch: Bool, as reader: Reader, currentEpoch: LeaderEpoch,
         lastFetchedEpoch: LeaderEpoch = .none
     ) throws(PartitionError) -> Reading {
-        var leaderOnly = true
-        if case .debugger = reader { leaderOnly = false }
-        try admit(currentEpoch: currentEpoch, leaderOnly: leaderOnly)
+        try admit(currentEpoch: currentEpoch, leaderOnly: reader.needsLeader)
         if case .follower(let id, _, _) = reader, !replicas.contains(id) {
             throw currentEpoch == .none ? .notLeaderOrFollower : .unknownLeaderEpoch
         }
@@ -301,7 +322,7 @@ package final class PartitionHost {
         }
         let bound: Offset
         switch reader {
-        case .consumer(let committed): bound = committed ? lastStable : highWatermark
+        case .consumer(let committed, _): bound = committed ? lastStable : highWatermark
         case .follower, .debugger: bound = log.logEndOffset
         }
         var region: FileRegion?
@@ -329,17 +350,30 @@ package final class PartitionHost {
             divergence: nil)
     }
 
+    /// Where a consumer at `offset` had better read: an in-sync follower that is near it and holds the offset, the furthest one of
+    /// several. Nil: here.
+    /// Rule: KIP-392's rack-aware selector; a leader that is near is as good as any.
+    package func preferredReader(at offset: Offset, isNear: (BrokerID) -> Bool) -> BrokerID? {
+        guard role == .leader, !isNear(me) else { return nil }
+        var best: (id: BrokerID, end: Offset)?
+        for id in leader.inSync.members where id != me && isNear(id) {
+            guard let state = leader.follower(id), let end = state.logEnd, end >= offset, state.logStart <= offset
+            else { continue }
+            if let known = best, known.end >= end { continue }
+            best = (id, end)
+        }
+        return best?.id
+    }
+
     /// How many bytes a reader at `offset` would get now; for those who wait.
     /// - Parameter enough: no need to look further than this.
     package func available(
         from offset: Offset, maxBytes: Int, enough: Int, as reader: Reader, currentEpoch: LeaderEpoch
     ) throws(PartitionError) -> Int {
-        var leaderOnly = true
-        if case .debugger = reader { leaderOnly = false }
-        try admit(currentEpoch: currentEpoch, leaderOnly: leaderOnly)
+        try admit(currentEpoch: currentEpoch, leaderOnly: reader.needsLeader)
         let bound: Offset
         switch reader {
-        case .consumer(let committed): bound = committed ? lastStable : highWatermark
+        case .consumer(let committed, _): bound = committed ? lastStable : highWatermark
         case .follower, .debugger: bound = log.logEndOffset
         }
         guard offset < bound else { return 0 }
@@ -376,7 +410,7 @@ package final class PartitionHost {
 
     /// Every `replica.lag.time.max.ms` / 2.
     package func checkLag() {
-        guard role == .leader else { return }
+        guard role == .leader, !isOffline else { return }
         perform(leader.lagChecked(at: surroundings.clock.now))
     }
     package func inSyncSetRecorded(_ set: InSyncSet, partitionEpoch: PartitionEpoch) {
@@ -388,6 +422,41 @@ package final class PartitionHost {
     package func inSyncSetRefused(_ refusal: LeaderReplica.Refusal) {
         guard role == .leader else { return }
         perform(leader.inSyncSetRefused(refusal, at: surroundings.clock.now))
+    }
+
+    /// Its directory has failed: whoever waits hears of it.
+    func wentOffline() { surroundings.waiting.wake(place) }
+
+    // MARK: Another directory
+
+    /// From now on everything that would change the log waits, until ``release()``.
+    func hold() { if held == nil { held = [] } }
+
+    var isHeld: Bool { held != nil }
+
+    /// - Returns: whether `work` waits; false when there is nothing to wait for.
+    func holds(_ work: @escaping () -> Void) -> Bool {
+        guard held != nil else { return false }
+        held?.append(work)
+        return true
+    }
+
+    func release() {
+        let works = held ?? []
+        held = nil
+        for work in works { work() }
+    }
+
+    /// `log` holds what the present one holds, in another directory. What waited goes on there.
+    func replaceLog(with log: PartitionLog, in directory: LogDirectory) {
+        log.settings = config.log
+        log.advanceLogStart(to: self.log.logStartOffset)
+        // An epoch that has no record yet was not copied.
+        if role == .leader { log.beginEpoch(leaderEpoch) }
+        self.log = log
+        self.directory = directory
+        surroundings.waiting.wake(place)
+        release()
     }
 
     /// The partition leaves this broker.
@@ -408,6 +477,8 @@ package final class PartitionHost {
         for order in orders {
             switch order {
             case .advanceHighWatermark: surroundings.waiting.wake(place)
+            // A leader whose disk has failed waits for its successor.
+            case .proposeInSyncSet where isOffline: break
             case .proposeInSyncSet(let set, let expecting): surroundings.propose(self, set, expecting)
             }
         }

@@ -43,6 +43,7 @@ extension ReplicaFetcher {
 
     private func take(_ data: FetchResponse.PartitionData, _ one: Followed) {
         let host = one.host
+        one.promised = host.highWatermark
         switch data.errorCode {
         case .none: break
         case .offsetOutOfRange: return askForEnds(one)
@@ -65,6 +66,8 @@ extension ReplicaFetcher {
             return perform(host.following { $0.diverged(leaderSays: leader, local: local) }, one)
         }
         one.state = .busy
+        one.isBehind = data.highWatermark > one.from
+        if isThrottled(host) { rates.sent(data.records.count, .follower) }
         open += 1
         data.records.withBytes { records in
             append(records, data.highWatermark, data.logStartOffset, one)
@@ -87,7 +90,7 @@ extension ReplicaFetcher {
             {
                 world.journal.info(
                     "begins with a whole batch", ["partition": host.partition, "at": base, "leader": source])
-                host.log.restart(at: base) { _ in }
+                host.log.restart(at: base) { _ in host.logWasCut() }
                 return host.appendAsFollower(
                     records, leaderHighWatermark: highWatermark, leaderLogStart: logStart, then: landed)
             }

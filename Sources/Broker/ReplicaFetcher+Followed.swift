@@ -46,11 +46,18 @@ extension ReplicaFetcher {
         var askedFrom: Offset = 0
         /// Errors since it was last answered.
         var errors = 0
+        /// Below the leader's high watermark at the last answer.
+        var isBehind = true
+        /// Left out of the last fetch by the throttle.
+        var isHeldBack = false
+        /// The high watermark known here before the leader's last word.
+        var promised: Offset = 0
         /// Followed no longer, or anew under another epoch.
         var isOver = false
         init(_ host: PartitionHost) {
             self.host = host
             epoch = host.leaderEpoch
+            promised = host.highWatermark
         }
     }
 }

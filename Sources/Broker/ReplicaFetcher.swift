@@ -17,6 +17,9 @@ final class ReplicaFetcher {
     let me: BrokerID
     let source: BrokerID
     let settings: Settings
+    let rates: ReplicationRates
+    /// Told how many records were cut off a log to follow the source.
+    var cut: (Int64) -> Void = { _ in }
     private let address: () -> BrokerAddress?
     private let brokerEpoch: () -> BrokerEpoch
     private var isOpen = true
@@ -39,13 +42,15 @@ final class ReplicaFetcher {
     private var isPumping = false
 
     init(
-        world: any World, me: BrokerID, source: BrokerID, settings: Settings, address: @escaping () -> BrokerAddress?,
+        world: any World, me: BrokerID, source: BrokerID, settings: Settings, rates: ReplicationRates,
+        address: @escaping () -> BrokerAddress?,
         brokerEpoch: @escaping () -> BrokerEpoch
     ) {
         self.world = world
         self.me = me
         self.source = source
         self.settings = settings
+        self.rates = rates
         self.address = address
         self.brokerEpoch = brokerEpoch
     }
@@ -109,15 +114,14 @@ final class ReplicaFetcher {
         for effect in effects {
             switch effect {
             case .truncate(let offset):
-                world.journal.info(
-                    "truncates",
-                    [
-                        "partition": one.host.partition, "from": one.host.log.nextOffset, "to": offset,
-                        "high_watermark": one.host.highWatermark, "leader": source, "epoch": one.epoch,
-                    ])
                 one.state = .busy
+                let end = one.host.log.nextOffset
+                let promised = one.promised
                 // Where to fetch from is known when it is done.
-                return one.host.truncate(to: offset) { [weak self] in self?.proceed(one, $0) }
+                return one.host.truncate(to: offset) { [weak self] result in
+                    self?.tellOfCut(one, from: end, promised: promised)
+                    self?.proceed(one, result)
+                }
             case .startOver(let offset):
                 let log = one.host.log
                 let isEmpty = log.logStartOffset == log.nextOffset
@@ -141,6 +145,22 @@ final class ReplicaFetcher {
             case .waitForController: one.state = .waitsForController
             }
         }
+    }
+
+    /// Batches are cut whole, so only the log knows where it ends now. What lay above the high watermark known here was never
+    /// acknowledged with acks=all; what lay below was, and only an unclean election can have lost it.
+    private func tellOfCut(_ one: Followed, from end: Offset, promised: Offset) {
+        let now = one.host.log.nextOffset
+        guard now < end else { return }
+        cut(end - now)
+        let records = end - now == 1 ? "1 record" : "\(end - now) records"
+        let meaning =
+            now >= promised
+            ? "never acknowledged with acks=all"
+            : "those below \(promised) had been committed: an election outside the in-sync set lost them"
+        world.journal.warning(
+            "LB-3020 \(one.host.partition): broker \(me) cut offsets \(now)-\(end - 1) (\(records), \(meaning)) to follow leader \(source)",
+            ["epoch": one.epoch])
     }
 
     /// After the first error not for long: usually the leader has not heard of its leadership yet.
@@ -168,7 +188,7 @@ final class ReplicaFetcher {
             guard let self else { return }
             self.interruption = nil
             guard self.asking == fetch, let link = self.link, link.isReady,
-                self.followed.contains(where: { $0.state == .ready && $0.askedIn != fetch })
+                self.followed.contains(where: { $0.state == .ready && $0.askedIn != fetch && !$0.isHeldBack })
             else { return }
             self.asking = 0
             self.session.forget()
@@ -207,7 +227,11 @@ final class ReplicaFetcher {
                 }
             }
         }
-        let request = request(number, version: link.version(of: .fetch, atMost: mayUseIDs ? .max : 12) ?? 12)
+        guard let request = request(number, version: link.version(of: .fetch, atMost: mayUseIDs ? .max : 12) ?? 12)
+        else {
+            asking = 0
+            return
+        }
         link.send(request, atMost: session.usesIDs ? .max : 12, timeout: settings.wait + settings.timeout) {
             [weak self] result in
             guard let self, self.asking == number else { return }
@@ -253,7 +277,14 @@ final class ReplicaFetcher {
         }
     }
 
-    private func request(_ number: UInt64, version: Int16) -> FetchRequest {
+    func isThrottled(_ host: PartitionHost) -> Bool {
+        host.config.followerThrottled.contains(partition: host.partition.partition, broker: me)
+    }
+
+    /// Nil when all that is ready is held back by the throttle; it is asked again when that lets go.
+    private func request(_ number: UInt64, version: Int16) -> FetchRequest? {
+        let pause = rates.pause(.follower)
+        var holdsBack = false
         session.speak(usingIDs: version >= 13)
         var request = FetchRequest()
         if version >= 15 {
@@ -268,6 +299,12 @@ final class ReplicaFetcher {
         var wanted: [(host: PartitionHost, asked: FetchRequest.FetchPartition)] = []
         for one in followed where one.state == .ready {
             let host = one.host
+            // Whoever has caught up is never throttled: it would leave the in-sync set for a reassignment's sake.
+            one.isHeldBack = pause > .zero && one.isBehind && isThrottled(host)
+            if one.isHeldBack {
+                holdsBack = true
+                continue
+            }
             var asked = FetchRequest.FetchPartition()
             asked.partition = host.partition.partition
             asked.currentLeaderEpoch = one.epoch.raw
@@ -278,6 +315,16 @@ final class ReplicaFetcher {
             one.askedIn = number
             one.askedFrom = one.from
             wanted.append((host, asked))
+        }
+        if holdsBack {
+            guard !wanted.isEmpty else {
+                retry = world.after(pause) { [weak self] in
+                    self?.retry = nil
+                    self?.pump()
+                }
+                return nil
+            }
+            request.maxWaitMs = min(request.maxWaitMs, Int32(clamping: pause.wholeMilliseconds))
         }
         session.name(wanted, in: &request)
         return request

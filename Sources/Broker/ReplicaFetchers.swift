@@ -8,20 +8,24 @@ package final class ReplicaFetchers {
     private let world: any World
     private let me: BrokerID
     private let settings: ReplicaFetcher.Settings
+    private let rates: ReplicationRates
     private let address: (BrokerID) -> BrokerAddress?
     private let brokerEpoch: () -> BrokerEpoch
     private var fetchers: [BrokerID: ReplicaFetcher] = [:]
     private var sources: [TopicPartition: BrokerID] = [:]
     private var isOpen = true
+    /// Records that replicas here have cut off to follow their leaders, since the start.
+    package private(set) var recordsCut: Int64 = 0
 
     init(
-        world: any World, me: BrokerID, settings: ReplicaFetcher.Settings,
+        world: any World, me: BrokerID, settings: ReplicaFetcher.Settings, rates: ReplicationRates,
         address: @escaping (BrokerID) -> BrokerAddress?,
         brokerEpoch: @escaping () -> BrokerEpoch
     ) {
         self.world = world
         self.me = me
         self.settings = settings
+        self.rates = rates
         self.address = address
         self.brokerEpoch = brokerEpoch
     }
@@ -44,8 +48,9 @@ package final class ReplicaFetchers {
         } else {
             let address = address
             fetcher = ReplicaFetcher(
-                world: world, me: me, source: source, settings: settings, address: { address(source) },
+                world: world, me: me, source: source, settings: settings, rates: rates, address: { address(source) },
                 brokerEpoch: brokerEpoch)
+            fetcher.cut = { [weak self] records in self?.recordsCut += records }
             fetchers[source] = fetcher
         }
         fetcher.follow(host)

@@ -39,7 +39,7 @@ package final class RequestRouter {
             .apiVersions,
             .deleteRecords, .offsetForLeaderEpoch, .describeConfigs, .deleteGroups, .offsetDelete, .describeCluster,
             .controlledShutdown, .createTopics, .deleteTopics, .initProducerID, .createPartitions, .alterPartition,
-            .alterConfigs, .incrementalAlterConfigs,
+            .alterConfigs, .incrementalAlterConfigs, .alterReplicaLogDirs, .describeLogDirs,
             .allocateProducerIDs, .electLeaders, .alterPartitionReassignments, .listPartitionReassignments:
             key.spoken.versions
         default: nil
@@ -103,6 +103,8 @@ package final class RequestRouter {
         case .describeConfigs: try serve(call, body, context, describeConfigs)
         case .alterConfigs: try serve(call, body, context, alterConfigs)
         case .incrementalAlterConfigs: try serve(call, body, context, incrementalAlterConfigs)
+        case .alterReplicaLogDirs: try serve(call, body, context, alterReplicaLogDirs)
+        case .describeLogDirs: try serve(call, body, context, describeLogDirs)
         case .createPartitions: try serve(call, body, context, createPartitions)
         case .alterPartition: try serve(call, body, context, alterPartition)
         case .allocateProducerIDs: try serve(call, body, context, allocateProducerIDs)

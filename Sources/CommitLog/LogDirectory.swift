@@ -19,28 +19,32 @@ package final class LogDirectory {
     /// What `replication-offset-checkpoint` said.
     package private(set) var highWatermarks: [TopicPartition: Offset] = [:]
     package private(set) var logs: [TopicPartition: PartitionLog] = [:]
+    /// Copies of logs of other directories that are to replace them (AlterReplicaLogDirs).
+    package internal(set) var futures: [TopicPartition: PartitionLog] = [:]
     /// Partitions whose log could not be opened.
     package private(set) var failures: [(partition: TopicPartition, error: LogOpenError)] = []
     /// Told once, at the first disk error of a log or a checkpoint.
     package var wentOffline: ((String) -> Void)?
 
-    private enum Name {
+    enum Name {
         static let lock = ".lock"
         static let identity = "meta.properties"
         static let cleanStop = ".kafka_cleanshutdown"
         static let boot = "letterbox.boot"
         static let deleted = "-delete"
+        static let future = "-future"
     }
 
-    private let world: any World
-    private let disk: any Disk
+    let world: any World
+    let disk: any Disk
     private let lock: any DiskLock
     /// What is written beside the records, in order.
-    private let lane: any DiskLane
+    let lane: any DiskLane
     private var lostPower = false
     /// A checkpoint file says of some log what is no longer so, in a way that could do harm.
     private var checkpointsAreStale = false
-    private var isOffline = false
+    /// Why nothing works here any more: the first disk error.
+    package private(set) var offlineReason: String?
     private var isClosed = false
     private var deleted: [(path: String, at: Instant)] = []
     private var recoveryPoints: [TopicPartition: Offset] = [:]
@@ -171,6 +175,8 @@ package final class LogDirectory {
             for entry in try disk.list(path) where entry.isDirectory {
                 if entry.name.hasSuffix(Name.deleted) {
                     try disk.removeTree("\(path)/\(entry.name)")
+                } else if let partition = LogDirectory.futurePartition(entry.name) {
+                    try loadFuture(partition, entry.name, settings(partition))
                 } else if let partition = LogDirectory.partition(entry.name), !LogDirectory.isInternal(entry.name) {
                     load(partition, settings(partition))
                 } else if !LogDirectory.isInternal(entry.name) {
@@ -196,13 +202,16 @@ package final class LogDirectory {
         }
     }
 
-    private func openLog(
-        _ partition: TopicPartition, _ settings: LogSettings, isClean: Bool, startingAt offset: Offset = 0
+    func openLog(
+        _ partition: TopicPartition, _ settings: LogSettings, isClean: Bool, startingAt offset: Offset = 0,
+        in name: String? = nil
     ) throws(DiskError) -> PartitionLog {
-        let directory = "\(path)/\(partition)"
+        let directory = "\(path)/\(name ?? partition.description)"
+        // The checkpoints speak of the log that serves, never of one that is to replace it.
         let loaded = try LogRecovery.load(
-            directory, disk: disk, settings: settings, recoveryPoint: recoveryPoints[partition] ?? 0,
-            logStart: max(logStarts[partition] ?? 0, offset), isClean: isClean, lostPower: lostPower,
+            directory, disk: disk, settings: settings,
+            recoveryPoint: name == nil ? recoveryPoints[partition] ?? 0 : 0,
+            logStart: max(name == nil ? logStarts[partition] ?? 0 : 0, offset), isClean: isClean, lostPower: lostPower,
             nowMs: world.clock.wallMs)
         for repair in loaded.repairs {
             world.journal.warning("log was mended", ["partition": partition, "what": repair])
@@ -214,7 +223,8 @@ package final class LogDirectory {
             loaded: loaded, world: world)
     }
 
-    private func adopt(_ log: PartitionLog) {
+    func adopt(_ log: PartitionLog) {
+        log.wentOffline = { [weak self] reason in self?.failed(because: reason) }
         log.persistRecoveryPoint = { [weak self] then in
             guard let self else { return then() }
             self.checkpointLogs(then: then)
@@ -223,6 +233,13 @@ package final class LogDirectory {
     }
 
     // MARK: Names
+
+    var freshSuffix: String {
+        [world.random(), world.random()].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        }.joined()
+    }
 
     /// Nil for what is no partition's directory: `-delete`, `-future`, `-stray` and strangers.
     package static func partition(_ name: String) -> TopicPartition? {
@@ -268,7 +285,10 @@ package final class LogDirectory {
             if let topicID, log.topicID == nil { try writeMetadata(topicID, log) }
             adopt(log)
             return log
-        } catch { throw LogOpenError(error) }
+        } catch {
+            fail(error)
+            throw LogOpenError(error)
+        }
     }
 
     /// Writes `partition.metadata`.
@@ -276,7 +296,7 @@ package final class LogDirectory {
         do throws(DiskError) { try writeMetadata(topicID, log) } catch { throw LogOpenError(error) }
     }
 
-    private func writeMetadata(_ topicID: UUID128, _ log: PartitionLog) throws(DiskError) {
+    func writeMetadata(_ topicID: UUID128, _ log: PartitionLog) throws(DiskError) {
         let text = "version: 0\ntopic_id: \(topicID.text)"
         try disk.write(Array(text.utf8), to: "\(log.directory)/\(PartitionLog.metadataFile)")
         log.topicID = topicID
@@ -288,11 +308,12 @@ package final class LogDirectory {
     package func deleteLog(_ partition: TopicPartition, then: @escaping (LogOpenError?) -> Void) {
         guard let log = logs.removeValue(forKey: partition) else { return then(nil) }
         forget(partition)
-        let random = [world.random(), world.random()].map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-        }
-        let suffix = ".\(random.joined())\(Name.deleted)"
+        moveAway(log, then: then)
+    }
+
+    func moveAway(_ log: PartitionLog, then: @escaping (LogOpenError?) -> Void) {
+        let partition = log.partition
+        let suffix = ".\(freshSuffix)\(Name.deleted)"
         let kept = "\(partition)".prefix(255 - suffix.utf8.count)
         let target = "\(path)/\(kept)\(suffix)"
         log.moveAway(to: target) { [self] error in
@@ -324,14 +345,14 @@ package final class LogDirectory {
     // MARK: Checkpoints
 
     /// What the checkpoints say of a log that is gone must not be believed of the next one of its name.
-    private func forget(_ partition: TopicPartition) {
+    func forget(_ partition: TopicPartition) {
         let point = recoveryPoints.removeValue(forKey: partition)
         let start = logStarts.removeValue(forKey: partition)
         if point != nil || start != nil { checkpointsAreStale = true }
     }
 
     /// Blocks, when there is something to correct.
-    private func correctCheckpoints() throws(DiskError) {
+    func correctCheckpoints() throws(DiskError) {
         guard checkpointsAreStale else { return }
         checkpointsAreStale = false
         try disk.replace(
@@ -341,14 +362,14 @@ package final class LogDirectory {
 
     /// Every 5 s (`replica.high.watermark.checkpoint.interval.ms`). Done by the lane.
     package func checkpointHighWatermarks(_ highWatermarks: [TopicPartition: Offset]) {
-        guard !isClosed else { return }
+        guard !isClosed, offlineReason == nil else { return }
         self.highWatermarks = highWatermarks
         write("\(path)/\(OffsetCheckpoint.highWatermarks)", OffsetCheckpoint.text(highWatermarks))
     }
 
     /// Every 60 s: recovery points and log start offsets.
     package func checkpointLogs(then: @escaping () -> Void = {}) {
-        guard !isClosed else { return then() }
+        guard !isClosed, offlineReason == nil else { return then() }
         for (partition, log) in logs {
             recoveryPoints[partition] = log.recoveryPoint
             logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
@@ -368,11 +389,19 @@ package final class LogDirectory {
         }
     }
 
-    private func fail(_ error: DiskError) {
-        guard !isOffline else { return }
-        isOffline = true
-        world.journal.error("log directory went offline", ["directory": path, "reason": error])
-        wentOffline?(error.description)
+    func fail(_ error: DiskError) {
+        failed(because: error.description)
+    }
+
+    /// One disk error ends the service of the whole directory: the next one would be met by somebody's records.
+    func failed(because reason: String) {
+        guard offlineReason == nil else { return }
+        offlineReason = reason
+        world.journal.error("log directory went offline", ["directory": path, "reason": reason])
+        for log in (Array(logs.values) + Array(futures.values)).sorted(by: { $0.partition < $1.partition }) {
+            log.goOffline(reason)
+        }
+        wentOffline?(reason)
     }
 
     // MARK: Stopping
@@ -383,9 +412,9 @@ package final class LogDirectory {
     ) {
         guard !isClosed else { return then(nil) }
         isClosed = true
-        let closing = logs.values.sorted { $0.partition < $1.partition }
+        let closing = (Array(logs.values) + Array(futures.values)).sorted { $0.partition < $1.partition }
         var left = closing.count + 1
-        var problem: LogOpenError? = isOffline ? LogOpenError(path: path, "\(path) was offline") : nil
+        var problem: LogOpenError? = offlineReason.map { LogOpenError(path: path, "\(path) was offline: \($0)") }
         let one = { [self] in
             left -= 1
             if left == 0 { finishClosing(highWatermarks, brokerEpoch, problem, then) }

@@ -52,11 +52,14 @@ package enum ReadError: Error, Equatable {
 package struct LogOpenError: Error, Equatable, CustomStringConvertible {
     package var path: String
     package var description: String
+    /// The disk itself refuses (EPERM, EIO, EACCES, ENOSPC, EROFS, EDQUOT): other directories may serve without this one.
+    package var isDiskFailure = false
     package init(path: String, _ description: String) {
         self.path = path
         self.description = description
     }
     package init(_ error: DiskError) {
         self.init(path: error.path, error.description)
+        isDiskFailure = [1, 5, 13, 28, 30, 122].contains(error.code)
     }
 }

@@ -173,6 +173,18 @@ package final class PartitionLog {
         return isClosed ? .closed : nil
     }
 
+    /// Its directory has failed elsewhere: nothing more is promised here either.
+    func goOffline(_ reason: String) {
+        guard offlineReason == nil else { return }
+        offlineReason = reason
+        let waiters = syncWaiters
+        syncWaiters = []
+        let answers = duplicates
+        duplicates = []
+        for waiter in waiters { waiter(.offline(reason: reason)) }
+        for duplicate in answers { duplicate.answer() }
+    }
+
     /// A disk error ends the log's service: what it promised is on the disk, and nobody knows what else is.
     func fail(_ error: DiskError) {
         guard offlineReason == nil else { return }

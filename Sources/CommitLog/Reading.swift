@@ -37,7 +37,11 @@ extension PartitionLog {
                     startOffset: first.baseOffset)
             }
             return nothing
-        } catch { throw .disk(error) }
+        } catch {
+            // Out of memory or descriptors says nothing about the disk.
+            if ![12, 23, 24].contains(error.code) { fail(error) }
+            throw .disk(error)
+        }
     }
 
     /// Of the last segment whose base is not above `offset`.

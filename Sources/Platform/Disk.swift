@@ -89,6 +89,10 @@ package protocol Disk: AnyObject {
     /// Nil when somebody else holds it.
     func lock(_ path: String) throws(DiskError) -> (any DiskLock)?
     func freeBytes(_ path: String) throws(DiskError) -> Int64
+    /// Of the file system that holds `path`.
+    func totalBytes(_ path: String) throws(DiskError) -> Int64
+    /// From the root, as other programs may name it; it need not exist.
+    func absolutePath(_ path: String) -> String
     /// Milliseconds since 1970 of the last change.
     func modifiedMs(_ path: String) throws(DiskError) -> Int64
 

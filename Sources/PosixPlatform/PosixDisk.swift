@@ -186,6 +186,21 @@ package final class PosixDisk: Disk {
         return Int64(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
     }
 
+    package func totalBytes(_ path: String) throws(DiskError) -> Int64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw failure("statvfs", path, errno) }
+        return Int64(clamping: UInt64(status.f_blocks) * UInt64(status.f_frsize))
+    }
+
+    package func absolutePath(_ path: String) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        guard let buffer = getcwd(nil, 0) else { return path }
+        defer { free(buffer) }
+        let here = String(cString: buffer)
+        let rest = path.hasPrefix("./") ? String(path.dropFirst(2)) : path
+        return rest.isEmpty || rest == "." ? here : "\(here)/\(rest)"
+    }
+
     package func modifiedMs(_ path: String) throws(DiskError) -> Int64 {
         var status = stat()
         guard stat(path, &status) == 0 else { throw failure("stat", path, errno) }

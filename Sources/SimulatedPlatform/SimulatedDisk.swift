@@ -67,6 +67,10 @@ final class SimulatedDisk: Disk {
 
     func freeBytes(_ path: String) throws(DiskError) -> Int64 { max(0, storage.capacity - storage.usedBytes) }
 
+    func totalBytes(_ path: String) throws(DiskError) -> Int64 { storage.capacity }
+
+    func absolutePath(_ path: String) -> String { path.hasPrefix("/") ? path : "/\(path)" }
+
     func modifiedMs(_ path: String) throws(DiskError) -> Int64 {
         guard case .file(let inode) = try storage.find(path, .list) else { return 0 }
         return inode.modifiedMs

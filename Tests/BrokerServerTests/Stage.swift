@@ -25,7 +25,7 @@ final class Stage {
         }
     }
 
-    static func settings(_ id: Int, _ more: KeyValuePairs<String, String> = [:]) -> Properties {
+    static func settings(_ id: Int, _ more: [(String, String)] = []) -> Properties {
         var properties = Properties([
             "broker.id": "\(id)", "listeners": "PLAINTEXT://:9092",
             "advertised.listeners": "PLAINTEXT://broker-\(id):9092",
@@ -37,7 +37,11 @@ final class Stage {
     }
 
     func start(_ id: Int, _ more: KeyValuePairs<String, String> = [:], switches: Set<String> = []) {
-        let properties = Stage.settings(id, more)
+        start(id, pairs: more.map { ($0.key, $0.value) }, switches: switches)
+    }
+
+    func start(_ id: Int, pairs: [(String, String)], switches: Set<String> = []) {
+        let properties = Stage.settings(id, pairs)
         failures[id] = nil
         brokers[id] = nil
         simulation.node("broker-\(id)").boot { [self] world in
@@ -52,6 +56,12 @@ final class Stage {
                 return nil
             }
         }
+    }
+
+    /// After a crash.
+    func restart(_ id: Int) {
+        brokers[id] = nil
+        simulation.node("broker-\(id)").restart()
     }
 
     /// Until every broker knows of all of them.
@@ -77,6 +87,14 @@ final class Stage {
         client.connection = node.world.network.connect(
             host: "broker-\(id)", port: 9092, timeout: .seconds(5), handler: client)
         return client
+    }
+
+    /// Behind the last whole batch.
+    static func end(of bytes: UnsafeRawBufferPointer) -> Int64? {
+        var batches = RecordBatches(bytes)
+        var end: Int64?
+        while let batch = try? batches.next() { end = batch.nextOffset }
+        return end
     }
 
     static func batch(_ values: [String], producer: Int64 = -1, sequence: Int32 = -1) -> [UInt8] {

@@ -136,7 +136,9 @@ class Cluster:
             "group.initial.rebalance.delay.ms": 0,
             **self.settings,
         }
-        config.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        # What differs from broker to broker is said with {number} and {directory}.
+        config.write_text("".join(
+            f"{key}={str(value).format(number=number, directory=self.directory)}\n" for key, value in settings.items()))
         return Process(
             f"broker {number}", [BINARY, "broker", config], self.directory / f"broker-{number}.out",
             lambda server: "started (kafka.server.KafkaServer)" in server.output())

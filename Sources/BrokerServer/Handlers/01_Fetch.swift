@@ -36,6 +36,8 @@ private final class FetchJob {
     private let replica: BrokerID
     private let replicaEpoch: BrokerEpoch
     private let isCommitted: Bool
+    /// Of the consumer, where it may be sent to a replica near it.
+    private let rack: String?
     private let maxWait: Duration
     private let minBytes: Int
     private let maxBytes: Int
@@ -58,6 +60,9 @@ private final class FetchJob {
         replica = BrokerID(context.version >= 15 ? request.replicaState.replicaID : request.replicaID)
         replicaEpoch = BrokerEpoch(request.replicaState.replicaEpoch)
         isCommitted = request.isolationLevel == 1
+        rack =
+            context.version >= 11 && !request.rackID.isEmpty && router.node.config.sendsConsumersToTheirRack
+            ? request.rackID : nil
         maxWait = .milliseconds(Int(max(0, request.maxWaitMs)))
         minBytes = Int(max(0, request.minBytes))
         maxBytes = min(Int(max(0, request.maxBytes)), router.node.config[BrokerKeys.fetchMaxBytes])
@@ -89,7 +94,23 @@ private final class FetchJob {
 
     private func reader(_ wanted: WantedPartition) -> PartitionHost.Reader {
         if replica.raw >= 0 { return .follower(replica, epoch: replicaEpoch, logStart: max(0, wanted.logStart)) }
-        return replica.raw == -2 ? .debugger : .consumer(committed: isCommitted)
+        return replica.raw == -2 ? .debugger : .consumer(committed: isCommitted, anyReplica: context.version >= 11)
+    }
+
+    /// A follower outside the in-sync set gets nothing while its leader has sent too much lately.
+    private func holdsBack(_ host: PartitionHost) -> Bool {
+        replica.raw >= 0 && isThrottled(host) && !host.leader.inSync.contains(replica)
+            && router.node.rates.pause(.leader) > .zero
+    }
+
+    private func isThrottled(_ host: PartitionHost) -> Bool {
+        host.config.leaderThrottled.contains(partition: host.partition.partition, broker: router.me)
+    }
+
+    private func nearerReplica(_ wanted: WantedPartition, _ host: PartitionHost) -> BrokerID? {
+        guard let rack, replica.raw == -1 else { return nil }
+        let metadata = router.node.metadata
+        return host.preferredReader(at: wanted.offset) { metadata.broker($0)?.rack == rack }
     }
 
     // MARK: Looking
@@ -116,8 +137,11 @@ private final class FetchJob {
                     regions.append(nil)
                     continue
                 }
+                let nearer = nearerReplica(wanted, host)
+                let nothing = nearer != nil || holdsBack(host)
                 let reading = try host.read(
-                    from: wanted.offset, maxBytes: min(Int(max(0, wanted.maxBytes)), left), atLeastOneBatch: bytes == 0,
+                    from: wanted.offset, maxBytes: nothing ? 0 : min(Int(max(0, wanted.maxBytes)), left),
+                    atLeastOneBatch: bytes == 0 && !nothing,
                     as: reader(wanted), currentEpoch: wanted.leaderEpoch, lastFetchedEpoch: wanted.lastFetchedEpoch)
                 answer.highWatermark = reading.highWatermark
                 answer.lastStableOffset = reading.lastStable
@@ -126,6 +150,10 @@ private final class FetchJob {
                 if let divergence = reading.divergence {
                     answer.divergingEpoch.epoch = divergence.epoch.raw
                     answer.divergingEpoch.endOffset = divergence.end
+                    isUrgent = true
+                }
+                if let nearer {
+                    answer.preferredReadReplica = nearer.raw
                     isUrgent = true
                 }
                 region = reading.region
@@ -166,6 +194,7 @@ private final class FetchJob {
         var found = 0
         for wanted in wanted {
             guard let host = host(wanted) else { return true }
+            if holdsBack(host) { continue }
             do throws(PartitionError) {
                 found += try host.available(
                     from: wanted.offset, maxBytes: Int(max(0, wanted.maxBytes)), enough: minBytes, as: reader(wanted),
@@ -195,7 +224,12 @@ private final class FetchJob {
         }
         var sent: [FileRegion] = []
         for (index, wanted) in wanted.enumerated() where told?[index] ?? true {
-            if let region = regions[index] { sent.append(region) }
+            if let region = regions[index] {
+                sent.append(region)
+                if replica.raw >= 0, let host = host(wanted), isThrottled(host) {
+                    router.node.rates.sent(region.length, .leader)
+                }
+            }
             let last = response.responses.count - 1
             // Neighbours of one topic share its entry.
             if last >= 0, response.responses[last].topicID == wanted.topicID,

@@ -139,6 +139,16 @@ struct ProducerWords {
             throw CommandLineError(
                 "Invalid value \(acks) for configuration acks: String must be one of: all, -1, 0, 1")
         }
+        let idempotence = properties["enable.idempotence"] ?? "true"
+        guard ["true", "false"].contains(idempotence) else {
+            throw CommandLineError(
+                "Invalid value \(idempotence) for configuration enable.idempotence: Expected value to be either true or false")
+        }
+        // As Kafka's: without acks=all it is off, unless it was asked for, which cannot be.
+        if sending.acks != -1, properties["enable.idempotence"] == "true" {
+            throw CommandLineError("Must set acks to all in order to use the idempotent producer.")
+        }
+        sending.isIdempotent = idempotence == "true" && sending.acks == -1
         var codec = properties["compression.type"] ?? "none"
         if line.has("compression-codec") { codec = try line.value("compression-codec") ?? "gzip" }
         guard let known = Codec(name: codec) else { throw CommandLineError("Unknown compression name: \(codec)") }

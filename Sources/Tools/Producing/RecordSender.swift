@@ -12,6 +12,8 @@ package final class RecordSender {
         package var topic = ""
         /// -1: all replicas in sync; 0: nobody answers.
         package var acks: Int16 = -1
+        /// Batches are numbered, so that one sent twice is kept once (`enable.idempotence`).
+        package var isIdempotent = false
         package var codec = Codec.none
         /// A batch is closed when it has so many bytes.
         package var batchBytes = 256 << 10
@@ -34,6 +36,8 @@ package final class RecordSender {
         var firstValueBytes: Int?
         var attempts = 0
         var since: Instant
+        /// Of the first record; -1 before there is a producer id.
+        var sequence: Int32 = -1
     }
 
     private final class Queue {
@@ -44,6 +48,10 @@ package final class RecordSender {
         var firstValueBytes: Int?
         var closed: [Batch] = []
         var isOnItsWay = false
+        /// Under which its batches are numbered; another one after a batch was given up, for that left a gap.
+        var producer: (id: Int64, epoch: Int16)?
+        /// What the next batch begins with.
+        var sequence: Int32 = 0
         init(_ partition: Int32, _ codec: Codec) {
             self.partition = partition
             open = BatchBuilder(codec: codec)
@@ -58,6 +66,7 @@ package final class RecordSender {
     private var partitioner = Partitioner()
     private var busy: Set<Int32> = []
     private var isRefreshing = false
+    private var isIntroducing = false
     private var flushing = false
     private var lingerTimer: TimerID?
     /// Records that never arrived.
@@ -113,18 +122,67 @@ package final class RecordSender {
         guard queue.open.count > 0 else { return }
         let estimated = queue.open.estimatedSize - RecordBatch.headerSize
         do throws(CompressionError) {
-            let bytes = try queue.open.build()
+            let bytes = try queue.open.build(producer: number(queue))
             unacknowledgedBytes += bytes.count - estimated
             queue.closed.append(
                 Batch(
                     bytes: bytes, count: Int(queue.open.count), firstKeyBytes: queue.firstKeyBytes,
-                    firstValueBytes: queue.firstValueBytes, since: queue.opened))
+                    firstValueBytes: queue.firstValueBytes, since: queue.opened,
+                    sequence: queue.producer == nil ? -1 : queue.sequence))
+            if queue.producer != nil {
+                queue.sequence = Sequence32.advanced(queue.sequence, by: queue.open.count)
+            }
         } catch {
             unacknowledgedBytes -= estimated
             failures += Int(queue.open.count)
             lost("records could not be compressed: \(error)")
         }
         queue.open = BatchBuilder(codec: settings.codec)
+    }
+
+    // MARK: Numbers
+
+    private func number(_ queue: Queue) -> BatchBuilder.Producer {
+        queue.producer.map { BatchBuilder.Producer(id: $0.id, epoch: $0.epoch, baseSequence: queue.sequence) } ?? .none
+    }
+
+    /// Asks for a producer id, for every queue that has none.
+    private func introduce() {
+        guard !isIntroducing else { return }
+        isIntroducing = true
+        var request = InitProducerIdRequest()
+        request.transactionTimeoutMs = Int32.max
+        cluster.ask(
+            .anyBroker, request, until: world.clock.now + settings.deliveryTimeout,
+            again: { $0.errorCode == .none ? nil : $0.errorCode }
+        ) { [self] result in
+            isIntroducing = false
+            guard case .success(let answer) = result, answer.errorCode == .none else { return refresh() }
+            for queue in queues where queue.producer == nil {
+                queue.producer = (answer.producerID, answer.producerEpoch)
+                queue.sequence = 0
+                for index in queue.closed.indices {
+                    rebuild(&queue.closed[index], number(queue))
+                    queue.sequence = Sequence32.advanced(queue.sequence, by: Int32(clamping: queue.closed[index].count))
+                }
+            }
+            pump()
+        }
+    }
+
+    /// The same records under another number.
+    private func rebuild(_ batch: inout Batch, _ producer: BatchBuilder.Producer) {
+        var builder = BatchBuilder(codec: settings.codec)
+        let before = batch.bytes.count
+        let built = batch.bytes.withUnsafeBytes { raw -> [UInt8]? in
+            guard let view = try? RecordBatch(raw), var records = try? RecordIterator(view) else { return nil }
+            while let record = try? records.next() { builder.append(record.owned) }
+            return try? builder.build(producer: producer)
+        }
+        guard let built else { return }
+        batch.bytes = built
+        batch.sequence = producer.baseSequence
+        unacknowledgedBytes += built.count - before
     }
 
     // MARK: Sending
@@ -150,6 +208,10 @@ package final class RecordSender {
                     lingerUntil = min(lingerUntil, due)
                     continue
                 }
+            }
+            if settings.isIdempotent, queue.producer == nil {
+                introduce()
+                continue
             }
             guard let leader = leader(queue.partition) else {
                 refresh()
@@ -262,6 +324,11 @@ package final class RecordSender {
             switch answer.errorCode {
             // An attempt that was thought lost had arrived.
             case .none, .duplicateSequenceNumber: finish(queue)
+            // The broker does not know what came before: the same records go under a new number.
+            case .outOfOrderSequenceNumber, .unknownProducerID, .invalidProducerEpoch:
+                queue.isOnItsWay = false
+                queue.producer = nil
+                settle(queue, again: true, "\(answer.errorCode)")
             case .messageTooLarge where (queue.closed.first?.count ?? 0) > 1: split(queue)
             default:
                 queue.isOnItsWay = false
@@ -285,6 +352,7 @@ package final class RecordSender {
             || settings.retries.map { batch.attempts > $0 } ?? false
         if again, !isOver { return refresh() }
         finish(queue)
+        queue.producer = nil
         failures += batch.count
         let key = batch.firstKeyBytes.map { "\($0) bytes" } ?? "null"
         let value = batch.firstValueBytes.map { "\($0) bytes" } ?? "null"
@@ -300,6 +368,8 @@ package final class RecordSender {
         let batch = queue.closed.removeFirst()
         unacknowledgedBytes -= batch.bytes.count
         var halves: [Batch] = []
+        var sequence = batch.sequence
+        let producer = queue.producer
         batch.bytes.withUnsafeBytes { raw in
             guard let view = try? RecordBatch(raw), var records = try? RecordIterator(view) else { return }
             var builder = BatchBuilder(codec: settings.codec)
@@ -307,11 +377,14 @@ package final class RecordSender {
                 builder.append(record.owned)
                 let inHalves = halves.reduce(0, { $0 + Int($1.count) })
                 guard builder.count == batch.count / 2 || Int(builder.count) + inHalves == batch.count else { continue }
-                guard let bytes = try? builder.build() else { return }
+                let number =
+                    producer.map { BatchBuilder.Producer(id: $0.id, epoch: $0.epoch, baseSequence: sequence) } ?? .none
+                guard let bytes = try? builder.build(producer: number) else { return }
                 halves.append(
                     Batch(
                         bytes: bytes, count: Int(builder.count), firstKeyBytes: record.key?.count,
-                        firstValueBytes: record.value?.count, since: batch.since))
+                        firstValueBytes: record.value?.count, since: batch.since, sequence: sequence))
+                if sequence >= 0 { sequence = Sequence32.advanced(sequence, by: builder.count) }
                 builder = BatchBuilder(codec: settings.codec)
             }
         }

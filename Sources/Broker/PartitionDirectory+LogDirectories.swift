@@ -1,0 +1,94 @@
+import ClusterModel
+import CommitLog
+import Platform
+
+// Several log directories: where a replica lies, how it moves, and what becomes of it when its directory fails.
+extension PartitionDirectory {
+    package var hasFailedDirectories: Bool {
+        !unusable.isEmpty || directories.contains { $0.offlineReason != nil }
+    }
+
+    /// Where a new replica goes: where it was wanted, else where the fewest are.
+    func directory(for partition: TopicPartition) -> LogDirectory? {
+        let usable = directories.filter { $0.offlineReason == nil }
+        if let path = preferred[partition], let wanted = usable.first(where: { $0.path == path }) { return wanted }
+        return usable.min { $0.logs.count + $0.futures.count < $1.logs.count + $1.futures.count }
+    }
+
+    /// One disk error has ended a directory's service: its replicas answer KAFKA_STORAGE_ERROR until the controller finds others.
+    func lost(_ directory: LogDirectory, _ reason: String) {
+        let concerned = hosts.filter { $0.directory === directory }
+        for host in concerned {
+            movers.cancel(host.partition)
+            left?(host.partition)
+            host.wentOffline()
+        }
+        let others = directories.filter { $0.offlineReason == nil }
+        journal.error(
+            "replicas went offline with their log directory",
+            ["directory": directory.path, "partitions": concerned.count, "directories_left": others.count])
+        directoryLost?(directory.path, reason, others.isEmpty)
+    }
+
+    // MARK: Moves
+
+    /// Wire codes of a move that cannot be.
+    package enum MoveRefusal: Int16, Error {
+        case replicaNotAvailable = 9
+        case storage = 56
+        case noSuchDirectory = 57
+    }
+
+    /// AlterReplicaLogDirs. A replica that does not exist yet will be made there; a move back to where it lies ends the one that
+    /// is under way.
+    package func move(_ partition: TopicPartition, to path: String) throws(MoveRefusal) {
+        let disk = world.disk
+        let wanted = disk.absolutePath(path)
+        guard let target = directories.first(where: { disk.absolutePath($0.path) == wanted }) else {
+            throw unusable.contains { disk.absolutePath($0.path) == wanted } ? .storage : .noSuchDirectory
+        }
+        guard target.offlineReason == nil else { throw .storage }
+        guard let host = host(partition) else {
+            preferred[partition] = target.path
+            throw .replicaNotAvailable
+        }
+        guard !host.isOffline else { throw .storage }
+        guard host.directory !== target else { return movers.cancel(partition) }
+        do throws(LogOpenError) {
+            try movers.begin(host, to: target)
+        } catch {
+            journal.error("could not begin a move", ["partition": partition, "reason": error])
+            throw .storage
+        }
+    }
+
+    // MARK: After a start
+
+    /// A move that was cut off between its last two steps left two logs of one partition. Within one leader epoch the longer one
+    /// holds all that the other holds; a later epoch has been written to since. What the copy replaced is given up.
+    func giveUpDoubles() {
+        var owners: [TopicPartition: LogDirectory] = [:]
+        for directory in directories {
+            for (partition, log) in directory.logs.sorted(by: { $0.key < $1.key }) {
+                guard let other = owners[partition], let known = other.logs[partition] else {
+                    owners[partition] = directory
+                    continue
+                }
+                let isBetter =
+                    (log.latestEpoch ?? .none, log.nextOffset) > (known.latestEpoch ?? .none, known.nextOffset)
+                (isBetter ? other : directory).giveUp(partition)
+                if isBetter { owners[partition] = directory }
+            }
+        }
+    }
+
+    func resumeMoves(into directory: LogDirectory) {
+        for partition in directory.futures.keys.sorted() {
+            if let host = host(partition), host.directory !== directory {
+                movers.resume(host, into: directory)
+            } else if host(partition) != nil || !hasFailedDirectories {
+                directory.removeFuture(partition)
+            }
+        }
+    }
+}

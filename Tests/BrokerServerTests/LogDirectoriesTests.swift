@@ -1,0 +1,180 @@
+import ClusterModel
+import KafkaProtocol
+import Platform
+import SimulatedPlatform
+import Testing
+
+@testable import Broker
+@testable import BrokerServer
+
+@Suite("Several log directories")
+struct LogDirectoriesTests {
+    private func stage(_ more: KeyValuePairs<String, String> = [:]) throws -> Stage {
+        let stage = Stage()
+        var settings = [("log.dirs", "/a,/b")]
+        settings += more.map { ($0.key, $0.value) }
+        stage.start(0, pairs: settings)
+        try #require(stage.whenServing(0))
+        return stage
+    }
+
+    private func described(_ stage: Stage) throws -> [String: [DescribeLogDirsResponse.DescribeLogDirsPartition]] {
+        var request = DescribeLogDirsRequest()
+        request.topics = nil
+        let answer = try #require(try stage.client().ask(request, version: 4))
+        return Dictionary(
+            answer.results.map { ($0.logDir, $0.topics.flatMap(\.partitions)) }, uniquingKeysWith: { $0 + $1 })
+    }
+
+    private func move(_ stage: Stage, _ topic: String, _ partition: Int32, to path: String) throws -> ErrorCode? {
+        var request = AlterReplicaLogDirsRequest()
+        request.dirs = [
+            .with {
+                $0.path = path
+                $0.topics = [
+                    .with {
+                        $0.name = topic
+                        $0.partitions = [partition]
+                    }
+                ]
+            }
+        ]
+        return try stage.client().ask(request, version: 2)?.results.first?.partitions.first?.errorCode
+    }
+
+    private func directory(_ stage: Stage, _ topic: String, _ partition: Int32 = 0) -> String? {
+        stage.node(0)?.partitions.host(topic, partition)?.directory.path
+    }
+
+    @Test("new replicas lie where the fewest are; DescribeLogDirs tells sizes and space") func placement() throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0], [0], [0], [0]])
+        #expect(
+            (0..<4).map { directory(stage, "t", $0) }.sorted { ($0 ?? "") < ($1 ?? "") } == ["/a", "/a", "/b", "/b"])
+        #expect(try stage.produce(["one"], to: "t", 0)?.errorCode == ErrorCode.none)
+        let told = try described(stage)
+        #expect(told.keys.sorted() == ["/a", "/b"])
+        #expect(told.values.flatMap { $0 }.map(\.partitionIndex).sorted() == [0, 1, 2, 3])
+        #expect(told.values.flatMap { $0 }.filter { $0.partitionSize > 0 }.map(\.partitionIndex) == [0])
+        var request = DescribeLogDirsRequest()
+        request.topics = []
+        let space = try #require(try stage.client().ask(request, version: 4))
+        #expect(space.results.allSatisfy { $0.totalBytes > 0 && $0.usableBytes > 0 && $0.topics.isEmpty })
+    }
+
+    @Test("a replica moves to another directory while records come in; all of them are there") func moves() throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0]])
+        let home = try #require(directory(stage, "t"))
+        let other = home == "/a" ? "/b" : "/a"
+        for n in 0..<50 { #expect(try stage.produce(["\(n)"], to: "t")?.baseOffset == Int64(n)) }
+        #expect(try move(stage, "t", 0, to: other) == ErrorCode.none)
+        for n in 50..<80 { #expect(try stage.produce(["\(n)"], to: "t")?.baseOffset == Int64(n)) }
+        #expect(stage.simulation.run(within: .seconds(10)) { directory(stage, "t") == other })
+        #expect(try stage.produce(["80"], to: "t")?.baseOffset == 80)
+        #expect(try stage.fetch("t", from: 0)?.highWatermark == 81)
+        let told = try described(stage)
+        #expect(told[home]?.isEmpty == true)
+        #expect(told[other]?.map(\.isFutureKey) == [false])
+        let before = try stage.bytes("t")
+        stage.simulation.node("broker-0").crash(.process)
+        stage.restart(0)
+        #expect(stage.whenServing(0))
+        #expect(directory(stage, "t") == other)
+        #expect(try stage.bytes("t") == before)
+    }
+
+    @Test("a rate holds the copy back, a move back home ends it, and what cannot be is refused") func slowly() throws {
+        let stage = try stage(["replica.alter.log.dirs.io.max.bytes.per.second": "0"])
+        try stage.makeTopic("t", [[0]], ["segment.bytes": "3000000"])
+        let home = try #require(directory(stage, "t"))
+        let other = home == "/a" ? "/b" : "/a"
+        let large = String(repeating: "x", count: 500_000)
+        for _ in 0..<6 { #expect(try stage.produce([large], to: "t")?.errorCode == ErrorCode.none) }
+        #expect(try move(stage, "t", 0, to: other) == ErrorCode.none)
+        stage.simulation.run(for: .seconds(5))
+        let future = try #require(try described(stage)[other]?.first)
+        #expect(future.isFutureKey && future.offsetLag > 0)
+        #expect(directory(stage, "t") == home)
+        #expect(try move(stage, "t", 0, to: home) == ErrorCode.none)
+        #expect(try described(stage)[other]?.isEmpty == true)
+        #expect(try move(stage, "t", 0, to: "/elsewhere") == .logDirNotFound)
+        #expect(try move(stage, "t", 9, to: other) == .replicaNotAvailable)
+    }
+
+    @Test("a crash at any point of a move leaves one whole replica, and the move is made", arguments: 0..<24)
+    func crashes(point: Int) throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0]])
+        let home = try #require(directory(stage, "t"))
+        let other = home == "/a" ? "/b" : "/a"
+        for n in 0..<20 { #expect(try stage.produce(["\(n)"], to: "t")?.baseOffset == Int64(n)) }
+        let whole = try stage.bytes("t")
+        _ = try move(stage, "t", 0, to: other)
+        stage.simulation.run(for: .microseconds(point * 150))
+        stage.simulation.node("broker-0").crash(.process)
+        stage.restart(0)
+        #expect(stage.whenServing(0))
+        #expect(try stage.bytes("t") == whole)
+        // Begun before the crash or not: it can be made now, and is.
+        #expect(stage.simulation.run(within: .seconds(5)) { stage.node(0)?.partitions.host("t", 0)?.isLeader == true })
+        _ = try move(stage, "t", 0, to: other)
+        #expect(stage.simulation.run(within: .seconds(10)) { directory(stage, "t") == other })
+        #expect(try stage.bytes("t") == whole)
+        #expect(try stage.produce(["20"], to: "t")?.baseOffset == 20)
+    }
+
+    @Test("a directory that fails takes its own replicas offline and no others; the last one ends the broker")
+    func failing() throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0], [0]])
+        let lost = Int32(directory(stage, "t", 0) == "/b" ? 0 : 1)
+        #expect(try stage.produce(["a"], to: "t", lost)?.errorCode == ErrorCode.none)
+        stage.simulation.node("broker-0").storage.fail(.write, of: "/b/", code: 5, times: .max)
+        #expect(try stage.produce(["b"], to: "t", lost)?.errorCode == .kafkaStorageError)
+        #expect(try stage.produce(["c"], to: "t", 1 - lost)?.errorCode == ErrorCode.none)
+        var request = DescribeLogDirsRequest()
+        request.topics = nil
+        let told = try #require(try stage.client().ask(request, version: 4))
+        #expect(told.results.first { $0.logDir == "/b" }?.errorCode == .kafkaStorageError)
+        #expect(
+            told.results.first { $0.logDir == "/a" }?.topics.flatMap(\.partitions).map(\.partitionIndex) == [1 - lost])
+        #expect(try move(stage, "t", 1 - lost, to: "/b") == .kafkaStorageError)
+        stage.simulation.node("broker-0").storage.fail(.write, of: "/a/", code: 28, times: .max)
+        _ = try? stage.produce(["d"], to: "t", 1 - lost)
+        #expect(stage.simulation.run(within: .seconds(5)) { stage.failures[0] != nil })
+        let line = try #require(stage.failures[0])
+        #expect(line.hasPrefix("LB-1019 no log directory works any more: write /a/"))
+        #expect(line.contains("No space left on device"))
+    }
+
+    @Test(
+        "a directory that cannot be opened at the start leaves the others serving, and its replicas are not begun anew")
+    func unusable() throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0], [0]])
+        let lost = Int32(directory(stage, "t", 0) == "/b" ? 0 : 1)
+        for partition in [Int32(0), 1] {
+            #expect(try stage.produce(["a"], to: "t", partition)?.errorCode == ErrorCode.none)
+        }
+        let node = stage.simulation.node("broker-0")
+        node.crash(.process)
+        node.storage.fail(.list, of: "/b", code: 5, times: .max)
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        #expect(
+            stage.simulation.run(within: .seconds(5)) {
+                stage.node(0)?.partitions.host("t", 1 - lost)?.isLeader == true
+            })
+        #expect(try stage.produce(["b"], to: "t", 1 - lost)?.baseOffset == 1)
+        #expect(stage.node(0)?.partitions.host("t", lost) == nil)
+        // Mended: the records are there again.
+        node.crash(.process)
+        node.storage.fault = nil
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        #expect(
+            stage.simulation.run(within: .seconds(5)) { stage.node(0)?.partitions.host("t", lost)?.isLeader == true })
+        #expect(try stage.produce(["b"], to: "t", lost)?.baseOffset == 1)
+    }
+}
