@@ -113,10 +113,10 @@ def test_a_directory_fails_beside_a_healthy_one_and_the_last_one_ends_the_broker
         for _ in range(30):
             assert send(1 - lost) is None
         assert len(outcomes[1 - lost]) == before + 30
-        assert cluster.brokers[0].alive()
+        assert cluster.brokers[0].alive
         assert described(cluster).keys() == {"a"}
         assert "log directory went offline" in cluster.brokers[0].output()
         shutil.rmtree(cluster.directory / "broker-0" / "a")
-        eventually(lambda: not cluster.brokers[0].alive() or (send(1 - lost) and False), "the end of the broker")
+        eventually(lambda: not cluster.brokers[0].alive or (send(1 - lost) and False), "the end of the broker")
         line = next(line for line in cluster.brokers[0].output().splitlines() if "LB-1019" in line)
         assert "no log directory works any more" in line and "t-" in line

@@ -142,7 +142,8 @@ struct ProducerWords {
         let idempotence = properties["enable.idempotence"] ?? "true"
         guard ["true", "false"].contains(idempotence) else {
             throw CommandLineError(
-                "Invalid value \(idempotence) for configuration enable.idempotence: Expected value to be either true or false")
+                "Invalid value \(idempotence) for configuration enable.idempotence: Expected value to be either true or false"
+            )
         }
         // As Kafka's: without acks=all it is off, unless it was asked for, which cannot be.
         if sending.acks != -1, properties["enable.idempotence"] == "true" {
