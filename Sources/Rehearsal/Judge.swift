@@ -14,6 +14,8 @@ final class Judge {
     private(set) var truths: [PartitionTruth] = []
     private(set) var violation: String?
     private(set) var acknowledged = 0
+    /// Batches sent again that are in the leader's log and that it does not know any more, see `README.md`.
+    private(set) var forgotten = 0
     /// Who was controller under which epoch.
     private var controllers: [Int32: Int] = [:]
     private var producerIDs: [Int64: String] = [:]
@@ -94,28 +96,34 @@ final class Judge {
     private func holds(_ host: PartitionHost, _ truth: PartitionTruth, _ id: Int, _ isOther: Bool) {
         var batches = truth.copies[id].batches
         let before = truth.copies[id].end
+        let agreedBefore = truth.copies[id].agreed
         let end = host.log.logEndOffset
-        if isOther {
-            batches = []
-            truth.copies[id].host = ObjectIdentifier(host)
-            truth.copies[id].life = cluster.brokerNodes[id].life
-            truth.copies[id].agreed = 0
-        }
+        if isOther { batches = [] }
         while let last = batches.last, last.last >= end { batches.removeLast() }
         let from = batches.last.map { $0.last + 1 } ?? host.log.logStartOffset
-        for batch in Judge.batches(host.log, from: from) {
+        // A log that is being closed tells nothing more: the next start will.
+        guard let new = Judge.batches(host.log, from: from) else { return }
+        for (batch, words) in new {
+            truth.remember(words, of: batch)
             if let other = truth.name(batch) {
-                violated("I4: offset \(batch.base) of \(truth.partition) in epoch \(batch.epoch) is \(batch.crc) on broker \(id) and was \(other)")
+                return violated("I4: offset \(batch.base) of \(truth.partition) in epoch \(batch.epoch) is \(batch.crc) on broker \(id) and was \(other)")
             }
             batches.append(batch)
         }
         if (batches.last.map { $0.last + 1 } ?? host.log.logStartOffset) != end {
             violated("the log of \(truth.partition) on broker \(id) ends at \(end), its batches elsewhere")
         }
+        if isOther {
+            truth.copies[id].host = ObjectIdentifier(host)
+            truth.copies[id].life = cluster.brokerNodes[id].life
+            truth.copies[id].agreed = 0
+        }
         truth.copies[id].batches = batches
         truth.compare(id)
-        if isOther, end < before, !truth.copies[id].isDamaged {
-            violated("\(truth.partition) on broker \(id) ended at \(before), and ends at \(end) after a start, though nothing was unplugged")
+        if isOther, truth.copies[id].agreed < agreedBefore, !truth.copies[id].isDamaged {
+            violated(
+                "\(truth.partition) on broker \(id) ended at \(before), and ends at \(end) after a start: what was committed is "
+                    + "gone, though nothing was unplugged")
         }
         if truth.holdsAll(id) { truth.copies[id].isDamaged = false }
         judgeInSync(truth)
@@ -148,7 +156,7 @@ final class Judge {
                 return violated("I4: broker \(id) commits \(truth.partition) beyond its log's end")
             }
             let batch = truth.copies[id].batches[truth.committed.count]
-            let words = Judge.words(host.log, batch)
+            let words = truth.words(of: batch)
             truth.commit(batch, words)
             for word in words {
                 if let wrong = truth.count(word) { violated("I2, I3: \(truth.partition) at \(batch.base): \(wrong)") }
@@ -212,6 +220,14 @@ final class Judge {
                 "I1: broker \(broker) acknowledged \(word) at \(base) of \(truth.partition), where "
                     + (truth.index(of: base).map { "\(truth.words[$0])" } ?? "nothing") + " is committed")
         }
+    }
+
+    /// A producer was told that its oldest batch is out of order. The leader may know only the last batch of each producer that a
+    /// snapshot kept, as Kafka does; what it does not hold at all would be a loss.
+    func outOfOrder(_ truth: PartitionTruth, producer: Int64, sequence: Int32, by broker: Int) -> Bool {
+        let isThere = truth.copies[broker].batches.contains { $0.producer == producer && $0.sequence == sequence }
+        if isThere { forgotten += 1 }
+        return isThere
     }
 
     /// A consumer was given a batch.
@@ -286,19 +302,21 @@ final class Judge {
             producer: batch.producerID, producerEpoch: batch.producerEpoch, sequence: batch.baseSequence)
     }
 
-    private static func batches(_ log: PartitionLog, from: Offset) -> [KnownBatch] {
-        var found: [KnownBatch] = []
+    /// Nil when the log cannot be read from.
+    private static func batches(_ log: PartitionLog, from: Offset) -> [(KnownBatch, [String])]? {
+        var found: [(KnownBatch, [String])] = []
         var offset = from
-        while offset < log.logEndOffset,
-            let bytes = try? log.read(from: offset, maxBytes: 1 << 16, below: log.logEndOffset, atLeastOneBatch: true)
-                .contents()
-        {
+        while offset < log.logEndOffset {
+            let end = log.logEndOffset
+            guard
+                let bytes = try? log.read(from: offset, maxBytes: 1 << 16, below: end, atLeastOneBatch: true).contents()
+            else { return nil }
             let before = offset
             bytes.withUnsafeBytes { raw in
                 var reader = RecordBatches(raw)
                 while let batch = try? reader.next(), batch.crcMatches {
                     if batch.baseOffset >= offset {
-                        found.append(known(batch))
+                        found.append((known(batch), words(batch)))
                         offset = batch.nextOffset
                     }
                 }
@@ -308,15 +326,7 @@ final class Judge {
         return found
     }
 
-    private static func words(_ log: PartitionLog, _ batch: KnownBatch) -> [String] {
-        guard
-            let bytes = try? log.read(
-                from: batch.base, maxBytes: 1, below: batch.last + 1, atLeastOneBatch: true
-            ).contents()
-        else { return [] }
-        return bytes.withUnsafeBytes { raw in
-            guard let batch = try? RecordBatch(raw), let records = try? batch.ownedRecords() else { return [] }
-            return records.map { String(decoding: $0.value ?? [], as: UTF8.self) }
-        }
+    private static func words(_ batch: RecordBatch) -> [String] {
+        ((try? batch.ownedRecords()) ?? []).map { String(decoding: $0.value ?? [], as: UTF8.self) }
     }
 }

@@ -45,6 +45,7 @@ final class PartitionTruth {
     var recordedVersion: Int32 = -1
     /// An offset and an epoch name one batch, in all replicas and for ever.
     private var names: [Name: UInt32] = [:]
+    private var written: [Name: [String]] = [:]
     /// The number that each producer's next record has.
     private var expected: [String: Int] = [:]
 
@@ -67,6 +68,9 @@ final class PartitionTruth {
         names[name] = batch.crc
         return nil
     }
+
+    func remember(_ words: [String], of batch: KnownBatch) { written[Name(base: batch.base, epoch: batch.epoch)] = words }
+    func words(of batch: KnownBatch) -> [String] { written[Name(base: batch.base, epoch: batch.epoch)] ?? [] }
 
     /// Finds how far a copy agrees with what was committed; it looks only at what it has not compared yet.
     func compare(_ copy: Int) {

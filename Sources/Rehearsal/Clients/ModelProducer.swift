@@ -153,11 +153,14 @@ final class ModelProducer: ModelClient {
         case .outOfOrderSequenceNumber where index > 0:
             // Those before it were not taken.
             return failed(lane)
+        case .outOfOrderSequenceNumber
+        where judge.outOfOrder(truth, producer: id, sequence: batch.sequence, by: broker):
+            lane.batches.remove(at: index)
         case .notLeaderOrFollower, .unknownTopicOrPartition, .leaderNotAvailable, .notEnoughReplicas,
             .notEnoughReplicasAfterAppend, .requestTimedOut, .kafkaStorageError, .fencedLeaderEpoch, .networkException:
             return failed(lane)
         default:
-            judge.violated("I2: broker \(broker) refused \(word(batch.firstNumber)) of \(truth.partition) with \(answer.errorCode)")
+            judge.violated("I2: broker \(broker) refused \(word(batch.firstNumber)) of \(truth.partition) with \(answer.errorCode); \(batch.count) from sequence \(batch.sequence) on, \(answer.errorMessage ?? "")")
         }
         if lane.mustDrain, lane.underWay == 0 { return failed(lane) }
         pump(lane)
