@@ -13,7 +13,7 @@ struct FaultDraw {
         endMs = max(1000, seconds * 1000 - 1000)
         self.setting = setting
         // Some plays are calm and some are not.
-        let gap = one(1500, 4000, 4000, 9000)
+        let gap = min(one(1500, 4000, 4000, 9000), max(300, endMs / 2))
         at = draw(200...gap)
         while at < endMs {
             strike()
@@ -43,7 +43,9 @@ struct FaultDraw {
         }
     }
 
-    private mutating func add(_ kind: Fault.Kind, _ nodes: String..., lasts: Int? = nil, amount: Int = 0, after: Int = 0) {
+    private mutating func add(
+        _ kind: Fault.Kind, _ nodes: String..., lasts: Int? = nil, amount: Int = 0, after: Int = 0
+    ) {
         let lasts = lasts ?? spell()
         faults.append(Fault(atMs: at + after, kind, nodes, lastsMs: lasts, amount: amount))
     }
@@ -73,7 +75,9 @@ struct FaultDraw {
         case 18: add(.slow, one("leader", "follower", "coordinator"), amount: one(5, 100, 2000))
         case 19: add(.disk, "broker-\(draw(0...2))", lasts: draw(500...5000), amount: draw(0...1))
         case 20:
-            add(.clock, one("leader", "controller", "coordinator", "follower"), amount: one(-3_600_000, 86_400_000, 5000))
+            add(
+                .clock, one("leader", "controller", "coordinator", "follower"),
+                amount: one(-3_600_000, 86_400_000, 5000))
         case 21:
             // Flaps.
             let (a, b) = (broker(), one("brokers", "coordinator"))

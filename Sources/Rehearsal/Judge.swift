@@ -72,7 +72,9 @@ final class Judge {
         else { return }
         if changed, host.log.offlineReason == nil { holds(host, truth, id, isOther) }
         if !isOther, host.leaderEpoch.raw < copy.leaderEpoch {
-            violated("I7: broker \(id) went back from leader epoch \(copy.leaderEpoch) to \(host.leaderEpoch) of \(truth.partition)")
+            violated(
+                "I7: broker \(id) went back from leader epoch \(copy.leaderEpoch) to \(host.leaderEpoch) of \(truth.partition)"
+            )
         }
         truth.copies[id].leads = leads
         truth.copies[id].leaderEpoch = host.leaderEpoch.raw
@@ -80,7 +82,9 @@ final class Judge {
         if leads {
             if !copy.leads || copy.leaderEpoch != host.leaderEpoch.raw || isOther { began(host, truth, id) }
             if !isOther, copy.leads, highWatermark < copy.highWatermark {
-                violated("I5: the high watermark of \(truth.partition) went back from \(copy.highWatermark) to \(highWatermark) on its leader \(id)")
+                violated(
+                    "I5: the high watermark of \(truth.partition) went back from \(copy.highWatermark) to \(highWatermark) on its leader \(id)"
+                )
             }
             if highWatermark > truth.end { committed(host, truth, id) }
         }
@@ -88,7 +92,9 @@ final class Judge {
         let agreed = truth.copies[id].agreed
         let agreedEnd = agreed == 0 ? 0 : truth.committed[agreed - 1].last + 1
         if highWatermark > agreedEnd {
-            violated("I4: broker \(id) believes \(truth.partition) to be committed up to \(highWatermark), and agrees with the others up to \(agreedEnd)")
+            violated(
+                "I4: broker \(id) believes \(truth.partition) to be committed up to \(highWatermark), and agrees with the others up to \(agreedEnd)"
+            )
         }
     }
 
@@ -106,7 +112,9 @@ final class Judge {
         for (batch, words) in new {
             truth.remember(words, of: batch)
             if let other = truth.name(batch) {
-                return violated("I4: offset \(batch.base) of \(truth.partition) in epoch \(batch.epoch) is \(batch.crc) on broker \(id) and was \(other)")
+                return violated(
+                    "I4: offset \(batch.base) of \(truth.partition) in epoch \(batch.epoch) is \(batch.crc) on broker \(id) and was \(other)"
+                )
             }
             batches.append(batch)
         }
@@ -163,7 +171,8 @@ final class Judge {
             }
         }
         if truth.end != host.highWatermark {
-            violated("I4: the high watermark \(host.highWatermark) of \(truth.partition) on broker \(id) is within a batch")
+            violated(
+                "I4: the high watermark \(host.highWatermark) of \(truth.partition) on broker \(id) is within a batch")
         }
         for other in truth.copies.indices { truth.compare(other) }
         judgeInSync(truth)
@@ -186,7 +195,8 @@ final class Judge {
             }
         }
         if holders == 0, !truth.committed.isEmpty {
-            violated("I9: nobody in the in-sync set \(state.isr) of \(truth.partition) holds everything that was committed")
+            violated(
+                "I9: nobody in the in-sync set \(state.isr) of \(truth.partition) holds everything that was committed")
         }
     }
 
@@ -196,11 +206,16 @@ final class Judge {
         guard let server = cluster.coordinator, server.zxid != seenZxid else { return }
         seenZxid = server.zxid
         for truth in truths {
-            guard let found = server.peek(Znodes.partitionState(truth.partition)), found.version != truth.recordedVersion,
+            guard let found = server.peek(Znodes.partitionState(truth.partition)),
+                found.version != truth.recordedVersion,
                 let state = try? PartitionState(payload: found.data)
             else { continue }
-            if let before = truth.recorded, state.leaderEpoch < before.leaderEpoch, found.version > truth.recordedVersion {
-                violated("I7: the leader epoch of \(truth.partition) went back from \(before.leaderEpoch) to \(state.leaderEpoch)")
+            if let before = truth.recorded, state.leaderEpoch < before.leaderEpoch,
+                found.version > truth.recordedVersion
+            {
+                violated(
+                    "I7: the leader epoch of \(truth.partition) went back from \(before.leaderEpoch) to \(state.leaderEpoch)"
+                )
             }
             truth.recorded = state
             truth.recordedVersion = found.version
@@ -234,7 +249,9 @@ final class Judge {
     func read(_ truth: PartitionTruth, _ batch: RecordBatch, by reader: String) {
         let given = Judge.known(batch)
         guard let index = truth.index(of: given.base), truth.committed[index] == given else {
-            return violated("I6: \(reader) read offset \(given.base) of \(truth.partition), epoch \(given.epoch), which is not what was committed there")
+            return violated(
+                "I6: \(reader) read offset \(given.base) of \(truth.partition), epoch \(given.epoch), which is not what was committed there"
+            )
         }
     }
 
@@ -268,7 +285,9 @@ final class Judge {
     /// All led, all in sync, all the same.
     func isWhole() -> Bool {
         truths.allSatisfy { truth in
-            guard let state = truth.recorded, state.isr.count == Cluster.brokers, state.leader.raw >= 0 else { return false }
+            guard let state = truth.recorded, state.isr.count == Cluster.brokers, state.leader.raw >= 0 else {
+                return false
+            }
             let leader = Int(state.leader.raw)
             guard truth.copies.indices.contains(leader), truth.copies[leader].leads,
                 truth.copies[leader].leaderEpoch == state.leaderEpoch.raw
@@ -286,9 +305,11 @@ final class Judge {
             let state = truth.recorded
             let copies = truth.copies.indices.map { id in
                 let copy = truth.copies[id]
-                return "\(id)\(copy.leads ? " leads" : ""): epoch \(copy.leaderEpoch) end \(copy.end) high watermark \(copy.highWatermark)"
+                return
+                    "\(id)\(copy.leads ? " leads" : ""): epoch \(copy.leaderEpoch) end \(copy.end) high watermark \(copy.highWatermark)"
             }
-            return "\(truth.partition): leader \(state?.leader.raw ?? -1) epoch \(state?.leaderEpoch.raw ?? -1) in sync "
+            return
+                "\(truth.partition): leader \(state?.leader.raw ?? -1) epoch \(state?.leaderEpoch.raw ?? -1) in sync "
                 + "\(state?.isr.map(\.description).joined(separator: ",") ?? "?"), committed \(truth.end); "
                 + copies.joined(separator: "; ")
         }.joined(separator: "\n")

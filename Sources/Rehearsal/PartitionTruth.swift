@@ -69,7 +69,9 @@ final class PartitionTruth {
         return nil
     }
 
-    func remember(_ words: [String], of batch: KnownBatch) { written[Name(base: batch.base, epoch: batch.epoch)] = words }
+    func remember(_ words: [String], of batch: KnownBatch) {
+        written[Name(base: batch.base, epoch: batch.epoch)] = words
+    }
     func words(of batch: KnownBatch) -> [String] { written[Name(base: batch.base, epoch: batch.epoch)] ?? [] }
 
     /// Finds how far a copy agrees with what was committed; it looks only at what it has not compared yet.
@@ -94,14 +96,17 @@ final class PartitionTruth {
     /// - Returns: what is wrong.
     func count(_ word: String) -> String? {
         let parts = word.split(separator: "/")
-        guard parts.count == 3, let number = Int(parts[2]), let kind = Setting.ProducerKind(rawValue: String(parts[1])) else {
+        guard parts.count == 3, let number = Int(parts[2]), let kind = Setting.ProducerKind(rawValue: String(parts[1]))
+        else {
             return "nobody wrote \(word)"
         }
         let key = String(parts[0])
         let next = expected[key, default: 0]
         switch kind {
         case .idempotent:
-            if number != next { return "\(key) wrote \(number) where \(next) was due: " + (number < next ? "twice" : "a gap") }
+            if number != next {
+                return "\(key) wrote \(number) where \(next) was due: " + (number < next ? "twice" : "a gap")
+            }
             expected[key] = next + 1
         case .plain:
             if number > next { return "\(key) wrote \(number) where \(next) was due: a gap" }

@@ -112,7 +112,9 @@ package final class Play {
         faults.mend()
         let served = judge.acknowledged
         // Somebody must be served again before all stop.
-        guard until(.seconds(120), "served", { judge.acknowledged > served || producers.allSatisfy { !$0.expectsAnswers } })
+        guard
+            until(
+                .seconds(120), "served", { judge.acknowledged > served || producers.allSatisfy { !$0.expectsAnswers } })
         else { return }
         for producer in producers { producer.isStopping = true }
         guard until(.seconds(120), "acknowledged everything", { producers.allSatisfy(\.isDone) }) else { return }

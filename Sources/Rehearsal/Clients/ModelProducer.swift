@@ -160,7 +160,9 @@ final class ModelProducer: ModelClient {
             .notEnoughReplicasAfterAppend, .requestTimedOut, .kafkaStorageError, .fencedLeaderEpoch, .networkException:
             return failed(lane)
         default:
-            judge.violated("I2: broker \(broker) refused \(word(batch.firstNumber)) of \(truth.partition) with \(answer.errorCode); \(batch.count) from sequence \(batch.sequence) on, \(answer.errorMessage ?? "")")
+            judge.violated(
+                "I2: broker \(broker) refused \(word(batch.firstNumber)) of \(truth.partition) with \(answer.errorCode); \(batch.count) from sequence \(batch.sequence) on, \(answer.errorMessage ?? "")"
+            )
         }
         if lane.mustDrain, lane.underWay == 0 { return failed(lane) }
         pump(lane)

@@ -60,13 +60,16 @@ final class ModelReader: ModelClient {
             switch answer.errorCode {
             case .none: self.take(answer, partition, from, truth)
             case .offsetOutOfRange:
-                self.judge.violated("I1, I6: broker \(leader.broker) holds no offset \(from) of \(truth.partition) in epoch \(leader.epoch), which was read before")
+                self.judge.violated(
+                    "I1, I6: broker \(leader.broker) holds no offset \(from) of \(truth.partition) in epoch \(leader.epoch), which was read before"
+                )
             case .notLeaderOrFollower, .fencedLeaderEpoch, .unknownLeaderEpoch, .unknownTopicOrPartition,
                 .kafkaStorageError, .leaderNotAvailable, .offsetNotAvailable:
                 self.refresh()
                 self.again(partition, after: 100)
             default:
-                self.judge.violated("broker \(leader.broker) answered a fetch of \(truth.partition) with \(answer.errorCode)")
+                self.judge.violated(
+                    "broker \(leader.broker) answered a fetch of \(truth.partition) with \(answer.errorCode)")
             }
         }
     }
@@ -80,7 +83,8 @@ final class ModelReader: ModelClient {
             while let batch = try? reader.next() {
                 judge.read(truth, batch, by: name)
                 if batch.baseOffset > next {
-                    judge.violated("I6: \(name) read from \(next) of \(truth.partition) and was given \(batch.baseOffset)")
+                    judge.violated(
+                        "I6: \(name) read from \(next) of \(truth.partition) and was given \(batch.baseOffset)")
                 }
                 next = max(next, batch.nextOffset)
             }
@@ -120,7 +124,9 @@ final class ModelReader: ModelClient {
                 answer.errorCode == .none
             {
                 if answer.offset < self.ends[partition] {
-                    self.judge.violated("I5: broker \(leader.broker) told \(answer.offset) as the end of \(truth.partition) in epoch \(leader.epoch); it was \(self.ends[partition]) before")
+                    self.judge.violated(
+                        "I5: broker \(leader.broker) told \(answer.offset) as the end of \(truth.partition) in epoch \(leader.epoch); it was \(self.ends[partition]) before"
+                    )
                 }
                 self.ends[partition] = max(self.ends[partition], answer.offset)
             }

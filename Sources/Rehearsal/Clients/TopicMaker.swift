@@ -34,8 +34,11 @@ final class TopicMaker {
             switch result {
             case .failure(let error): judge.violated("no topics could be made: \(error)")
             case .success(let response):
-                if let refused = response.topics.first(where: { $0.errorCode != .none && $0.errorCode != .topicAlreadyExists }) {
-                    judge.violated("topic \(refused.name) was refused: \(refused.errorCode) \(refused.errorMessage ?? "")")
+                if let refused = response.topics.first(where: {
+                    $0.errorCode != .none && $0.errorCode != .topicAlreadyExists
+                }) {
+                    judge.violated(
+                        "topic \(refused.name) was refused: \(refused.errorCode) \(refused.errorMessage ?? "")")
                 }
                 self?.isDone = true
             }
