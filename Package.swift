@@ -48,7 +48,7 @@ let package = Package(
         module("Coordination", ["Bytes", "CoordinationProtocol"]),
         module(
             "CoordinationServer",
-            ["Bytes", "Platform", "Configuration", "HTTP", "CoordinationProtocol", "Coordination"]),
+            ["Bytes", "Compression", "Platform", "Configuration", "HTTP", "CoordinationProtocol", "Coordination"]),
         module("CoordinationClient", ["Bytes", "Platform", "CoordinationProtocol"]),
 
         // The log, and who decides about it.

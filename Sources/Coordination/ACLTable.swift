@@ -57,6 +57,11 @@ struct ACLTable: ~Copyable {
         return ACLID(raw: key)
     }
 
+    /// Takes a list that is in use into use once more.
+    mutating func hold(_ id: ACLID) {
+        if id != .open { uses[Int(id.raw)] += 1 }
+    }
+
     mutating func drop(_ id: ACLID) {
         guard id != .open else { return }
         uses[Int(id.raw)] -= 1

@@ -71,6 +71,9 @@ extension ZnodeTree {
 
     package mutating func abandonSnapshot() { snapshot = nil }
 
+    /// Paths made for the last change are needed no more: for who applies one after another.
+    package func forgetPaths() { arena.reset() }
+
     /// A change is about to touch the node: the snapshot under way gets it as it is.
     @inline(__always)
     mutating func willChange(_ id: ZnodeID) {
@@ -129,58 +132,135 @@ extension ZnodeTree {
 
     /// Reads what `beginSnapshot` and `continueSnapshot`, or an Apache server, have written.
     /// - Parameter zxid: from the file's name.
-    package init(snapshot reader: inout JuteReader, zxid: Int64) throws(JuteError) {
-        self.init(bare: ())
+    package static func read(snapshot reader: inout JuteReader, zxid: Int64) throws(JuteError) -> ZnodeTree {
+        var loading = SnapshotLoading()
+        try loading.head(from: &reader)
+        while try loading.node(from: &reader) {}
+        return loading.finish(zxid: zxid)
+    }
+
+    /// Only the root.
+    fileprivate init(bare: Void) {
+        store.setData(UnsafeRawBufferPointer(start: nil, count: 0), of: .root)
+    }
+
+    /// A node as it lies in a snapshot.
+    fileprivate mutating func place(_ path: PathBytes, _ data: UnsafeRawBufferPointer?, acl: ACLID, _ stat: StoredStat)
+        -> Bool
+    {
+        let id: ZnodeID
+        if path.count == 0 {
+            id = .root
+            store.setData(data, of: .root)
+        } else {
+            guard let (parent, name) = ZnodePath.split(path), let above = store.find(parent), name.count > 0,
+                store.child(of: above, name) == nil
+            else { return false }
+            id = store.insert(name, data: data, under: above)
+            dataSize += path.count + (data?.count ?? 0)
+        }
+        let node = store[id]
+        node.pointee.acl = acl
+        node.pointee.czxid = stat.czxid
+        node.pointee.mzxid = stat.mzxid
+        node.pointee.ctime = stat.ctime
+        node.pointee.mtime = stat.mtime
+        node.pointee.version = stat.version
+        node.pointee.cversion = stat.cversion
+        node.pointee.aversion = stat.aversion
+        node.pointee.owner = stat.owner
+        node.pointee.pzxid = stat.pzxid
+        own(id, stat.owner)
+        return true
+    }
+}
+
+/// A tree being made of a snapshot, piece by piece: when a piece is cut, nothing has been changed by it, and it may be read
+/// again from a reader that has more.
+package struct SnapshotLoading: ~Copyable {
+    private var tree = ZnodeTree(bare: ())
+    /// The file's numbers, each held in use until the end.
+    private var lists: [Int64: ACLID] = [-1: .open]
+    /// For numbers the file does not explain: an Apache server may have written the node while its list was new, and then the
+    /// log behind tells it. Until then nobody is let in.
+    private var unknown = ACLID.open
+
+    package init() {}
+
+    /// Header, sessions and lists.
+    package mutating func head(from reader: inout JuteReader) throws(JuteError) {
         let magic = try reader.int32(), version = try reader.int32()
         guard magic == ZnodeTree.snapshotMagic, version == ZnodeTree.snapshotVersion else {
             throw .badLength(Int(magic))
         }
         _ = try reader.int64()
-        for _ in 0..<(try reader.count(itemBytes: 12)) {
+        let sessions = try reader.countAhead()
+        var timeouts: [Int64: Int32] = [:]
+        for _ in 0..<sessions {
             let id = try reader.int64()
-            sessions[id] = try reader.int32()
-            lastSessionID = max(lastSessionID, id)
+            timeouts[id] = try reader.int32()
         }
-        var lists: [Int64: UnsafeRawBufferPointer] = [:]
-        for _ in 0..<(try reader.count(itemBytes: 12)) {
+        var slices: [(Int64, UnsafeRawBufferPointer)] = []
+        for _ in 0..<(try reader.countAhead()) {
             let number = try reader.int64()
-            lists[number] = try reader.aclSlice()
+            slices.append((number, try reader.aclSlice()))
         }
-        while true {
-            let path = try reader.text()
-            if path.isText("/") { break }
-            let data = try reader.slice()
-            let list = try reader.int64()
-            let id: ZnodeID
-            if path.count == 0 {
-                id = .root
-                store.setData(data, of: .root)
-            } else {
-                guard let (parent, name) = ZnodePath.split(path), let above = store.find(parent), name.count > 0,
-                    store.child(of: above, name) == nil
-                else { throw .badLength(path.count) }
-                id = store.insert(name, data: data, under: above)
-                dataSize += path.count + (data?.count ?? 0)
-            }
-            let node = store[id]
-            node.pointee.acl = lists[list].map { acls.use($0) } ?? .open
-            node.pointee.czxid = try reader.int64()
-            node.pointee.mzxid = try reader.int64()
-            node.pointee.ctime = try reader.int64()
-            node.pointee.mtime = try reader.int64()
-            node.pointee.version = try reader.int32()
-            node.pointee.cversion = try reader.int32()
-            node.pointee.aversion = try reader.int32()
-            node.pointee.owner = try reader.int64()
-            node.pointee.pzxid = try reader.int64()
-            own(id, node.pointee.owner)
-        }
-        lastZxid = zxid
-        findQuotas()
+        tree.sessions = timeouts
+        tree.lastSessionID = max(tree.lastSessionID, timeouts.keys.max() ?? 0)
+        for (number, slice) in slices { lists[number] = tree.acls.use(slice) }
+        var closed = JuteWriter()
+        var nobody = [ACL([], scheme: "world", id: "anyone")]
+        closed.records(&nobody)
+        unknown = tree.acls.use(closed.bytes.bytes)
     }
 
-    /// Only the root.
-    private init(bare: Void) {
-        store.setData(UnsafeRawBufferPointer(start: nil, count: 0), of: .root)
+    /// One node.
+    /// - Returns: false at the mark behind the last one.
+    package mutating func node(from reader: inout JuteReader) throws(JuteError) -> Bool {
+        let path = try reader.text()
+        if path.isText("/") { return false }
+        let data = try reader.slice()
+        let list = lists[try reader.int64()] ?? unknown
+        let stat = try StoredStat(from: &reader)
+        guard tree.place(path, data, acl: list, stat) else { throw .badLength(path.count) }
+        tree.acls.hold(list)
+        return true
+    }
+
+    package consuming func finish(zxid: Int64) -> ZnodeTree {
+        for list in lists.values { tree.acls.drop(list) }
+        tree.acls.drop(unknown)
+        tree.lastZxid = zxid
+        tree.findQuotas()
+        return tree
+    }
+}
+
+/// The numbers behind a node in a snapshot.
+private struct StoredStat {
+    var czxid, mzxid, ctime, mtime: Int64
+    var version, cversion, aversion: Int32
+    var owner, pzxid: Int64
+
+    init(from reader: inout JuteReader) throws(JuteError) {
+        czxid = try reader.int64()
+        mzxid = try reader.int64()
+        ctime = try reader.int64()
+        mtime = try reader.int64()
+        version = try reader.int32()
+        cversion = try reader.int32()
+        aversion = try reader.int32()
+        owner = try reader.int64()
+        pzxid = try reader.int64()
+    }
+}
+
+extension JuteReader {
+    /// A vector's count where what follows may not all be in view yet.
+    fileprivate mutating func countAhead() throws(JuteError) -> Int {
+        let count = Int(try int32())
+        if count == -1 { return 0 }
+        guard count >= 0 else { throw .badLength(count) }
+        return count
     }
 }

@@ -195,8 +195,9 @@ package struct ZnodeTree: ~Copyable {
         willChange(parent)
         store[parent].pointee.pzxid = max(store[parent].pointee.pzxid, header.zxid)
         guard let id = store.child(of: parent, name) else { return .noNode }
-        // A replay over somebody's fuzzy snapshot may find children that the log takes away only later.
-        guard store[id].pointee.childCount == 0 else { return .notEmpty }
+        // Only over somebody's fuzzy snapshot: children from after this deletion, under a node that was created again. The
+        // log behind brings all of it.
+        if store[id].pointee.childCount > 0 { prune(id) }
         willChange(id)
         let node = store[id]
         dataSize -= path.count + Int(max(node.pointee.dataCount, 0))
@@ -210,6 +211,25 @@ package struct ZnodeTree: ~Copyable {
         store.remove(id)
         countDeleted(path, parent: parentPath, name: name, bytes: bytes)
         return .ok
+    }
+
+    /// Takes away everything below.
+    private mutating func prune(_ id: ZnodeID) {
+        var line = [id]
+        while let here = line.last {
+            let child = store[here].pointee.firstChild
+            if child != .none {
+                line.append(child)
+                continue
+            }
+            line.removeLast()
+            if here == id { return }
+            let node = store[here]
+            dataSize -= path(of: here).count + Int(max(node.pointee.dataCount, 0))
+            disown(here, node.pointee.owner)
+            acls.drop(node.pointee.acl)
+            store.remove(here)
+        }
     }
 
     mutating func own(_ id: ZnodeID, _ owner: Int64) {

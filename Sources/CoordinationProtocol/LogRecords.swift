@@ -138,8 +138,10 @@ extension TransactionRecord {
             self = .multi(parts)
         case .createSession: self = .createSession(timeout: try reader.int32())
         case .closeSession:
-            // Nothing, or a tree digest of 12 bytes, follows the header when there is no list.
-            if reader.left == 0 || reader.left == 12 {
+            // Nothing, or what stands behind every record (12 bytes), follows the header when there is no list. A list of
+            // that length has one path.
+            var ahead = reader
+            if reader.left == 0 || reader.left == 12, (try? ahead.int32()) != 1 {
                 self = .closeSession(nil)
                 return
             }

@@ -12,7 +12,8 @@ package final class CoordinationServer {
     let log: TransactionLog
     let snapshots: SnapshotStore
     private var listener: (any Listener)?
-    private var lock: (any DiskLock)?
+    /// One directory, or two when logs are kept apart.
+    private var locks: [any DiskLock] = []
     private let ended: (String?) -> Void
 
     /// By client number.
@@ -37,6 +38,12 @@ package final class CoordinationServer {
     /// A snapshot that is whole before its last transaction is durable.
     var waitingToBePlaced: (() -> Void)?
     var untilSnapshot = 0
+    /// Of the last snapshot begun.
+    var snapshotZxid: Int64
+    /// What the log's `appendedBytes` may come to before the next snapshot.
+    var snapshotAtBytes = Int64.max
+    /// Tries that found the disk full, in a row.
+    var roomWaits = 0
     var statistics = ServerStatistics()
     let startedAt: Instant
 
@@ -115,18 +122,25 @@ package final class CoordinationServer {
                 throw StartProblem("\(path) cannot be made: \(error.reason). Check dataDir, its owner and permissions.")
             }
         }
-        do throws(DiskError) {
-            lock = try disk.lock(config.dataDir + "/.lock")
-        } catch {
-            throw StartProblem("\(config.dataDir) cannot be written: \(error.reason). Check its owner and permissions.")
-        }
-        guard lock != nil else {
-            throw StartProblem(
-                "\(config.dataDir) is in use by another coordinator. Stop that one, or name another dataDir.")
+        for path in config.dataLogDir == config.dataDir ? [config.dataDir] : [config.dataDir, config.dataLogDir] {
+            let lock: (any DiskLock)?
+            do throws(DiskError) { lock = try disk.lock(path + "/.lock") } catch {
+                throw StartProblem("\(path) cannot be written: \(error.reason). Check its owner and permissions.")
+            }
+            guard let lock else {
+                throw StartProblem("\(path) is in use by another coordinator. Stop that one, or name another dataDir.")
+            }
+            locks.append(lock)
         }
         let began = world.clock.now
-        var recovery = try Recovery(disk: disk, directory: directory, logDirectory: logDirectory)
+        let files = try DataFiles(disk: disk, directory: directory, logDirectory: logDirectory)
+        var recovery = try Recovery(files, trustEmpty: config.trustEmptySnapshot)
         for remark in recovery.remarks { world.journal.warning(remark) }
+        for mend in recovery.mends + files.leftovers.map({ .remove($0) }) {
+            do throws(DiskError) { try mend.perform(on: disk) } catch {
+                throw StartProblem("\(error.path) cannot be mended: \(error.reason). Check its owner and permissions.")
+            }
+        }
         snapshots = SnapshotStore(disk: disk, directory: directory, logDirectory: logDirectory)
         // Also before an old log that has none: Apache's server wants one.
         if recovery.snapshotZxid == nil {
@@ -143,13 +157,15 @@ package final class CoordinationServer {
                 "ms": (world.clock.now - began).wholeMilliseconds,
             ])
         let replayed = recovery.replayed
-        let tree = recovery.tree
+        snapshotZxid = recovery.snapshotZxid ?? recovery.tree.lastZxid
+        let tree = recovery.takeTree()
         log = TransactionLog(
             disk: disk, directory: logDirectory, preallocation: config.preallocation, sync: config.forceSync,
             durable: tree.lastZxid)
         core = CoordinationCore(
             tree: tree, rules: config.rules, now: world.clock.now.nanoseconds / 1_000_000, wallMs: world.clock.wallMs)
-        untilSnapshot = max(drawSnapshotDistance() - replayed, 1)
+        drawSnapshotDistance()
+        untilSnapshot = max(untilSnapshot - replayed, 1)
     }
 
     func announce() {
@@ -170,7 +186,7 @@ package final class CoordinationServer {
         isStopping = true
         stopped = then
         listener?.close()
-        if log.isIdle { finish() } else { flySoon() }
+        if log.isIdle || roomWaits > 0 { finish() } else { flySoon() }
     }
 
     func finish() {
@@ -179,8 +195,7 @@ package final class CoordinationServer {
         // Answers on their way still leave.
         for connection in connections { connection?.end(abruptly: false) }
         log.close { [self] in
-            lock?.release()
-            lock = nil
+            unlock()
             world.journal.notice("stopped", ["zxid": "0x" + LogFormat.hex(log.durable)])
             stopped()
             ended(nil)
@@ -197,8 +212,12 @@ package final class CoordinationServer {
         let reason =
             "the transaction log cannot be written (\(problem)): the coordinator stops. "
             + (problem.isNoSpace ? "Make room and start it again." : "Check the disk and start it again.")
-        lock?.release()
-        lock = nil
+        unlock()
         ended(reason)
+    }
+
+    private func unlock() {
+        for lock in locks { lock.release() }
+        locks = []
     }
 }

@@ -11,6 +11,10 @@ package struct CoordinatorConfig {
     package var maxClientConnections = 60
     package var maxBuffer = 0xfffff
     package var snapCount = 100_000
+    /// Of log since the last snapshot.
+    package var snapshotAfterBytes: Int64? = 4 << 30
+    package var snapshotInterval: Duration?
+    package var trustEmptySnapshot = false
     /// Bytes.
     package var preallocation: Int64 = 64 << 20
     package var forceSync = true
@@ -31,7 +35,8 @@ package struct CoordinatorConfig {
 
     package static let keys: [any AnyConfigKey] = [
         dataDirKey, dataLogDirKey, clientPortKey, clientPortAddressKey, tickTimeKey, minSessionTimeoutKey,
-        maxSessionTimeoutKey, maxClientCnxnsKey, maxBufferKey, snapCountKey, preAllocSizeKey, forceSyncKey,
+        maxSessionTimeoutKey, maxClientCnxnsKey, maxBufferKey, snapCountKey, snapSizeLimitKey,
+        snapIntervalKey, trustEmptyKey, preAllocSizeKey, forceSyncKey,
         syncWarningKey, purgeIntervalKey, snapRetainCountKey, wordsKey, containerCheckKey, reapsPerMinuteKey,
         neverUsedKey,
         extendedTypesKey, emulate353Key, enforceQuotaKey, reconfigEnabledKey, skipACLKey,
@@ -59,6 +64,15 @@ package struct CoordinatorConfig {
         "jute.maxbuffer", unit: .bytes, default: 0xfffff, allowed: 1024...(1 << 30), "The largest packet of a client.")
     static let snapCountKey = ConfigKey(
         "snapCount", default: 100_000, allowed: 2..., "Transactions between snapshots, at most.")
+    static let snapSizeLimitKey = ConfigKey(
+        "snapSizeLimitInKb", default: 4_194_304, allowed: (-1)...(1 << 40),
+        "KiB of log between snapshots, at most; 0 and -1 are no limit.")
+    static let snapIntervalKey = ConfigKey(
+        "snapshot.intervalMs", unit: .milliseconds, default: 0, allowed: 0...,
+        "How often a snapshot is taken when there were changes; 0 is by count and size only.")
+    static let trustEmptyKey = ConfigKey(
+        "snapshot.trust.empty", default: false,
+        "Whether logs without a snapshot are believed to be everything. For one start.")
     static let preAllocSizeKey = ConfigKey(
         "preAllocSize", default: 65536, allowed: 0...(1 << 21), "KiB by which a transaction log grows.")
     static let forceSyncKey = ConfigKey<String>(
@@ -113,6 +127,11 @@ package struct CoordinatorConfig {
         maxClientConnections = settings[CoordinatorConfig.maxClientCnxnsKey]
         maxBuffer = settings[CoordinatorConfig.maxBufferKey]
         snapCount = settings[CoordinatorConfig.snapCountKey]
+        let limit = settings[CoordinatorConfig.snapSizeLimitKey]
+        snapshotAfterBytes = limit > 0 ? Int64(limit) << 10 : nil
+        let interval = settings[CoordinatorConfig.snapIntervalKey]
+        snapshotInterval = interval > 0 ? .milliseconds(interval) : nil
+        trustEmptySnapshot = settings[CoordinatorConfig.trustEmptyKey]
         preallocation = Int64(settings[CoordinatorConfig.preAllocSizeKey]) << 10
         forceSync = settings[CoordinatorConfig.forceSyncKey] != "no"
         syncWarning = .milliseconds(settings[CoordinatorConfig.syncWarningKey])

@@ -7,6 +7,9 @@ extension CoordinationServer {
         lastTick = world.clock.now
         tick()
         if config.purgeInterval != nil { purge() }
+        if let interval = config.snapshotInterval {
+            world.after(interval) { [weak self] in self?.snapshotByTime(interval) }
+        }
         world.after(config.containerCheckInterval) { [weak self] in self?.reap() }
     }
 

@@ -25,21 +25,49 @@ extension CoordinationServer {
         let began = world.clock.now
         // A few changes, and hardly a request behind the first of them: whoever waits, waits for this.
         let lonely = log.gatheredCount <= 4 && statistics.received - receivedWhenAsked <= 4
-        log.fly(briefly: lonely) { [self] problem in
-            if let problem { return fail(problem) }
-            let took = world.clock.now - began
-            statistics.flew(took)
-            if took > config.syncWarning {
-                world.journal.warning("syncing the transaction log was slow", ["ms": took.wholeMilliseconds])
-            }
-            flying.release()
-            resumePaused()
-            if let waiting = waitingToBePlaced {
-                waitingToBePlaced = nil
-                waiting()
-            }
-            if log.isGathering { fly() } else if isStopping { finish() }
-            considerSnapshot()
+        log.fly(briefly: lonely) { [self] problem in landed(problem, began) }
+    }
+
+    private func landed(_ problem: DiskError?, _ began: Instant) {
+        if let problem {
+            // What was not yet handed to a sync may be written again; a sync that failed is believed for ever.
+            guard problem.isNoSpace, !log.syncFailed else { return fail(problem) }
+            return waitForRoom(problem, began)
+        }
+        if roomWaits > 0 {
+            world.journal.notice("there is room again; the changes that waited are on the disk")
+            roomWaits = 0
+        }
+        let took = world.clock.now - began
+        statistics.flew(took)
+        if took > config.syncWarning {
+            world.journal.warning(
+                "fsync-ing the write ahead log took long, which will adversely effect operation latency",
+                ["ms": took.wholeMilliseconds, "fsync.warningthresholdms": config.syncWarning.wholeMilliseconds])
+        }
+        flying.release()
+        resumePaused()
+        if let waiting = waitingToBePlaced {
+            waitingToBePlaced = nil
+            waiting()
+        }
+        if log.isGathering { fly() } else if isStopping { finish() }
+        considerSnapshot()
+    }
+
+    /// The disk is full. Nothing that waits has been acknowledged, and nothing is until it is written: so all of it waits, and
+    /// the same bytes are written again until there is room.
+    private func waitForRoom(_ problem: DiskError, _ began: Instant) {
+        if isStopping { return finish() }
+        if roomWaits % 20 == 0 {
+            world.journal.error(
+                "the disk is full: changes wait unacknowledged until there is room",
+                ["problem": problem, "waiting_bytes": log.waitingBytes])
+        }
+        roomWaits += 1
+        world.after(.milliseconds(500)) { [weak self] in
+            guard let self, !isStopping else { return }
+            log.retry { [self] problem in landed(problem, began) }
         }
     }
 

@@ -18,12 +18,23 @@ enum LogFormat {
         return writer.bytes.array
     }
 
-    static func append(_ header: TransactionHeader, _ record: TransactionRecord, to writer: inout JuteWriter) {
+    /// Behind each record stands what Apache's servers take for a digest of the tree in a version they do not know, and
+    /// pass over: this number, then the first zxid of the batch that was written and synced together. Where bytes in the
+    /// middle are no entry, it tells a write that never ended from acknowledged changes that were damaged later.
+    static let batchMark: Int32 = 0x4C42
+
+    /// - Parameter batch: the first zxid of what is synced together with this; everything before it is durable when this is
+    ///   written.
+    static func append(
+        _ header: TransactionHeader, _ record: TransactionRecord, batch: Int64, to writer: inout JuteWriter
+    ) {
         let start = writer.bytes.count
         writer.int64(0)
         let frame = writer.beginFrame()
         header.write(to: &writer)
         record.write(to: &writer)
+        writer.int32(batchMark)
+        writer.int64(batch)
         writer.endFrame(frame)
         let entry = UnsafeRawBufferPointer(rebasing: writer.bytes.bytes[(start + 12)...])
         writer.bytes.patch(int64: Int64(Checksum.adler32(entry)), at: start)
@@ -40,8 +51,17 @@ enum LogFormat {
         case damaged
     }
 
+    /// The first zxid of an entry's batch; nil when an Apache server wrote it.
+    static func batch(of entry: UnsafeRawBufferPointer) -> Int64? {
+        guard entry.count >= TransactionHeader.sizeBytes + 12 else { return nil }
+        var reader = JuteReader(UnsafeRawBufferPointer(rebasing: entry[(entry.count - 12)...]))
+        guard (try? reader.int32()) == batchMark else { return nil }
+        return try? reader.int64()
+    }
+
     /// What stands at the start of `bytes`.
-    static func next(_ bytes: UnsafeRawBufferPointer, longest: Int = 64 << 20) -> Found {
+    /// - Parameter longest: what the file could still hold: a length above it is none.
+    static func next(_ bytes: UnsafeRawBufferPointer, longest: Int = Int(Int32.max)) -> Found {
         var reader = ByteReader(bytes)
         do throws(ByteError) {
             let sum = try reader.int64()
@@ -58,9 +78,9 @@ enum LogFormat {
 
     static func hex(_ zxid: Int64) -> String { String(UInt64(bitPattern: zxid), radix: 16) }
 
-    /// The zxid in `log.1f` or `snapshot.1f`.
-    static func zxid(of name: String, _ prefix: String) -> Int64? {
-        guard name.hasPrefix(prefix + ".") else { return nil }
-        return UInt64(name.dropFirst(prefix.count + 1), radix: 16).map { Int64(bitPattern: $0) }
+    /// The zxid in `log.1f`.
+    static func zxid(ofLog name: String) -> Int64? {
+        guard name.hasPrefix("log.") else { return nil }
+        return UInt64(name.dropFirst(4), radix: 16).map { Int64(bitPattern: $0) }
     }
 }

@@ -111,55 +111,36 @@ final class SnapshotStore {
         try disk.syncDirectory(directory)
     }
 
-    /// Keeps the newest `count` whole snapshots, the logs that begin behind the oldest of them, and the log before those.
     func purge(keeping count: Int, then: @escaping (Result<[String], DiskError>) -> Void) {
         let (disk, directory, logDirectory) = (self.disk, self.directory, self.logDirectory)
         lane.perform { () throws(DiskError) -> [String] in
-            var snapshots: [(zxid: Int64, name: String)] = []
-            for entry in try disk.list(directory) {
-                if let zxid = LogFormat.zxid(of: entry.name, "snapshot") { snapshots.append((zxid, entry.name)) }
-            }
-            snapshots.sort { $0.zxid > $1.zxid }
-            var kept = 0
-            var oldest: Int64?
-            var removed: [String] = []
-            for snapshot in snapshots {
-                let path = directory + "/" + snapshot.name
-                if kept < count {
-                    if SnapshotStore.looksWhole(path, disk) {
-                        kept += 1
-                        oldest = snapshot.zxid
-                    }
-                } else {
-                    try disk.remove(path)
-                    removed.append(snapshot.name)
-                }
-            }
-            guard let oldest, kept == count else { return removed }
-            var logs: [(zxid: Int64, name: String)] = []
-            for entry in try disk.list(logDirectory) {
-                if let zxid = LogFormat.zxid(of: entry.name, "log") { logs.append((zxid, entry.name)) }
-            }
-            let before = logs.filter { $0.zxid <= oldest }.sorted { $0.zxid < $1.zxid }
-            for log in before.dropLast() {
-                try disk.remove(logDirectory + "/" + log.name)
-                removed.append(log.name)
-            }
-            return removed
+            try SnapshotStore.purge(disk, directory, logDirectory, keeping: count)
         } then: {
             then($0)
         }
     }
 
-    /// A snapshot ends with the length and text of `/`.
-    static func looksWhole(_ path: String, _ disk: any Disk) -> Bool {
-        guard let file = try? disk.open(path, .read) else { return false }
-        defer { file.close() }
-        guard file.size >= 10 else { return false }
-        return withUnsafeTemporaryAllocation(byteCount: 5, alignment: 1) { end in
-            guard (try? file.read(into: end, at: file.size - 5)) == 5 else { return false }
-            return end.elementsEqual([0, 0, 0, 1, UInt8(ascii: "/")])
+    /// Keeps the newest `count` whole snapshots, the logs that begin behind the oldest of them, and the log before those, which
+    /// may hold what comes behind that snapshot.
+    /// - Parameter removing: told of each file before it goes.
+    /// - Returns: the paths that are gone, snapshots first, so that a kept snapshot never misses a log.
+    package static func purge(
+        _ disk: any Disk, _ directory: String, _ logDirectory: String, keeping count: Int,
+        removing: (String) -> Void = { _ in }
+    ) throws(DiskError) -> [String] {
+        let snapshots = try disk.list(directory).compactMap { SnapshotFile($0.name, in: directory) }
+            .sorted { $0.zxid > $1.zxid }
+        guard let oldest = snapshots.lazy.filter({ $0.looksWhole(on: disk) }).prefix(count).last else { return [] }
+        let logs = try disk.list(logDirectory).compactMap { entry in
+            LogFormat.zxid(ofLog: entry.name).map { (zxid: $0, path: logDirectory + "/" + entry.name) }
         }
+        let before = logs.filter { $0.zxid <= oldest.zxid }.sorted { $0.zxid < $1.zxid }.dropLast()
+        let gone = snapshots.filter { $0.zxid < oldest.zxid }.map(\.path).reversed() + before.map(\.path)
+        for path in gone {
+            removing(path)
+            try disk.remove(path)
+        }
+        return gone
     }
 }
 

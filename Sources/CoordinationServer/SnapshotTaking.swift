@@ -4,19 +4,36 @@ import Platform
 
 /// Snapshots beside the work, and the purge of old ones.
 extension CoordinationServer {
-    /// Somewhere in the second half of `snapCount`, so that servers started together do not write together.
-    func drawSnapshotDistance() -> Int {
+    /// Somewhere in the second half of `snapCount` and of `snapSizeLimitInKb`, so that servers started together do not write
+    /// together.
+    func drawSnapshotDistance() {
         let half = max(config.snapCount / 2, 1)
-        return half + Int(world.random() % UInt64(half))
+        untilSnapshot = half + Int(world.random() % UInt64(half))
+        guard let limit = config.snapshotAfterBytes else { return }
+        let bytes = max(limit / 2, 1)
+        snapshotAtBytes = log.appendedBytes + bytes + Int64(world.random() % UInt64(bytes))
     }
 
     func considerSnapshot() {
-        guard untilSnapshot <= 0, !isSnapshotting, !isStopping else { return }
+        guard untilSnapshot <= 0 || log.appendedBytes >= snapshotAtBytes else { return }
+        beginSnapshot()
+    }
+
+    /// One every `snapshot.intervalMs`, when there was a change since the last.
+    func snapshotByTime(_ interval: Duration) {
+        guard !isStopping else { return }
+        if core.zxid != snapshotZxid { beginSnapshot() }
+        world.after(interval) { [weak self] in self?.snapshotByTime(interval) }
+    }
+
+    private func beginSnapshot() {
+        guard !isSnapshotting, !isStopping else { return }
         isSnapshotting = true
-        untilSnapshot = drawSnapshotDistance()
+        drawSnapshotDistance()
         let piece = SnapshotStore.Piece()
         let began = world.clock.now
         let zxid = core.beginSnapshot(into: &piece.writer)
+        snapshotZxid = zxid
         log.roll()
         snapshots.begin(zxid) { [self] result in
             switch result {
@@ -65,6 +82,7 @@ extension CoordinationServer {
     func snapshotFailed(_ problem: DiskError, _ writing: SnapshotStore.Writing?) {
         world.journal.warning("a snapshot was not written; the log has it all", ["problem": problem])
         core.abandonSnapshot()
+        snapshotZxid = -1
         if let writing { snapshots.drop(writing) }
         isSnapshotting = false
     }

@@ -22,6 +22,10 @@ final class TransactionLog {
     /// Everything up to here survives whatever happens to the machine.
     private(set) var durable: Int64
     private(set) var flights = 0
+    /// The last failure was a sync's: what was written may or may not be on the device, and never will be known.
+    private(set) var syncFailed = false
+    /// Bytes ever appended.
+    private(set) var appendedBytes: Int64 = 0
 
     init(disk: any Disk, directory: String, preallocation: Int64, sync: Bool, durable: Int64) {
         lane = disk.lane(directory)
@@ -34,12 +38,15 @@ final class TransactionLog {
     var isIdle: Bool { flying == nil && gathering.count == 0 }
     var gatheredCount: Int { gathering.count }
     var gatheredBytes: Int { gathering.writer.bytes.count }
+    var waitingBytes: Int { gatheredBytes + (flying?.writer.bytes.count ?? 0) }
 
     func append(_ change: TreeChange) {
         if gathering.count == 0 { gathering.first = change.header.zxid }
         gathering.last = change.header.zxid
         gathering.count += 1
-        LogFormat.append(change.header, change.record, to: &gathering.writer)
+        let before = gathering.writer.bytes.count
+        LogFormat.append(change.header, change.record, batch: gathering.first, to: &gathering.writer)
+        appendedBytes += Int64(gathering.writer.bytes.count - before)
     }
 
     /// The next change begins a new file. What gathers already belongs before it.
@@ -58,20 +65,31 @@ final class TransactionLog {
         gathering.rolls = rollAfterFlight
         rollAfterFlight = false
         flights += 1
+        send(batch, briefly: briefly, then)
+    }
+
+    /// Sends the batch that found no room on its way once more: the same bytes to the same place.
+    func retry(then: @escaping (DiskError?) -> Void) {
+        guard let flying else { preconditionFailure("a retry needs a batch that has not landed") }
+        send(flying, briefly: false, then)
+    }
+
+    /// A batch whose sending fails stays in flight: it may be sent again, and nothing may follow it before it has landed.
+    private func send(_ batch: Batch, briefly: Bool, _ then: @escaping (DiskError?) -> Void) {
         let file = self.file
         let job = { () throws(DiskError) -> Void in try file.append(batch) }
         let landed = { [self] (result: Result<Void, DiskError>) in
+            if case .failure(let problem) = result {
+                syncFailed = file.isSyncing
+                return then(problem)
+            }
             flying = nil
             spare = batch
             batch.writer.bytes.clear()
             batch.count = 0
             batch.rolls = false
-            switch result {
-            case .success:
-                durable = batch.last
-                then(nil)
-            case .failure(let problem): then(problem)
-            }
+            durable = batch.last
+            then(nil)
         }
         if briefly { lane.performBriefly(job, then: landed) } else { lane.perform(job, then: landed) }
     }
@@ -93,6 +111,10 @@ private final class LogFile {
     private let preallocation: Int64
     private let sync: Bool
     private var file: (any File)?
+    /// The job that failed had begun a sync.
+    private(set) var isSyncing = false
+    /// The first zxid of the open file.
+    private var begun: Int64?
     private var position: Int64 = 0
     private var allocated: Int64 = 0
 
@@ -103,21 +125,16 @@ private final class LogFile {
         self.sync = sync
     }
 
+    /// When it throws for want of room before the sync, it may be called again with the same batch.
     func append(_ batch: TransactionLog.Batch) throws(DiskError) {
-        if batch.rolls { close() }
+        if batch.rolls, begun != batch.first { close() }
         let file: any File
         if let open = self.file { file = open } else { file = try begin(batch.first) }
         let bytes = batch.writer.bytes.bytes
-        // Zeros ahead, in whole steps: a sync then need not write the file's new size. Without room for them, go on without.
         let end = position + Int64(bytes.count)
-        if preallocation > 0, end + 4096 >= allocated {
-            let wanted = (end + 4096) / preallocation * preallocation + preallocation
-            if (try? file.allocate(to: wanted)) != nil { allocated = wanted }
-        }
+        allocate(file, ahead: end)
         try file.write(bytes, at: position)
-        do throws(DiskError) {
-            if sync { try file.sync() }
-        } catch {
+        do throws(DiskError) { try synced(file) } catch {
             // The next start must not find in the system's memory what will never be on the disk.
             try? file.truncate(to: position)
             throw error
@@ -125,22 +142,48 @@ private final class LogFile {
         position = end
     }
 
+    /// Zeros ahead, in whole steps: a sync then need not write the file's new size. Without room for them, go on without.
+    private func allocate(_ file: any File, ahead end: Int64) {
+        guard preallocation > 0, end + 4096 >= allocated else { return }
+        let wanted = (end + 4096) / preallocation * preallocation + preallocation
+        if (try? file.allocate(to: wanted)) != nil {
+            allocated = wanted
+        } else {
+            // Nearly full: not asked for again with every batch.
+            allocated = max(end + 4096, allocated) + 1 << 20
+        }
+    }
+
+    private func synced(_ file: any File) throws(DiskError) {
+        guard sync else { return }
+        isSyncing = true
+        try file.sync()
+        isSyncing = false
+    }
+
+    /// The header is durable before the first entry: entries behind a header that never arrived could not be told from noise.
     private func begin(_ zxid: Int64) throws(DiskError) -> any File {
         let path = directory + "/log." + LogFormat.hex(zxid)
         let opened = try disk.open(path, .replace)
-        file = opened
         var problem: DiskError?
         LogFormat.header.withUnsafeBytes { bytes in
             do throws(DiskError) { try opened.write(bytes, at: 0) } catch { problem = error }
         }
         if let problem { throw problem }
+        try synced(opened)
+        isSyncing = true
+        try disk.syncDirectory(directory)
+        isSyncing = false
+        file = opened
+        begun = zxid
         position = Int64(LogFormat.headerBytes)
         allocated = position
-        try disk.syncDirectory(directory)
         return opened
     }
 
+    /// What was allocated ahead is given back.
     func close() {
+        if allocated > position { try? file?.truncate(to: position) }
         file?.close()
         file = nil
     }

@@ -44,6 +44,13 @@ package protocol File: AnyObject {
     /// Data and size are on the device (fdatasync). After a failure nothing written to this file may be believed durable.
     func sync() throws(DiskError)
     func close()
+    /// The first offset from `offset` on where something other than zeros may stand; nil when only zeros are left. Lets a
+    /// reader pass over space that was reserved and never written.
+    func nextData(from offset: Int64) -> Int64?
+}
+
+extension File {
+    package func nextData(from offset: Int64) -> Int64? { offset < size ? offset : nil }
 }
 
 /// Bytes of a file on their way to a socket. Holding it keeps the file open.

@@ -17,7 +17,8 @@ struct RecoveryTests {
     }
 
     /// Creates of `/n1`, `/n2`, …, numbered by their zxid.
-    private func entries(_ zxids: ClosedRange<Int64>) -> [[UInt8]] {
+    /// - Parameter batch: the first zxid of those synced together; each by itself when nil.
+    private func entries(_ zxids: ClosedRange<Int64>, batch: Int64? = nil) -> [[UInt8]] {
         zxids.map { zxid in
             var writer = JuteWriter()
             let path = [UInt8]("/n\(zxid)".utf8)
@@ -29,9 +30,10 @@ struct RecoveryTests {
                     TransactionHeader(sessionID: 1, cxid: 1, zxid: zxid, time: 5, op: .create),
                     .create(
                         CreateTxn(
-                            path: path, data: path, acl: acl.bytes.bytes, ephemeral: false, parentCVersion: Int32(zxid))
+                            path: path, data: path, acl: acl.bytes.bytes, ephemeral: false,
+                            parentCVersion: Int32(truncatingIfNeeded: zxid))
                     ),
-                    to: &writer)
+                    batch: batch ?? zxid, to: &writer)
             }
             return writer.bytes.array
         }
@@ -43,16 +45,26 @@ struct RecoveryTests {
         file.close()
     }
 
-    private func recovered() throws -> (zxid: Int64, nodes: Int, remarks: [String]) {
-        let recovery = try Recovery(disk: disk, directory: "d", logDirectory: "d")
+    /// What a start would find, and do.
+    private func recovered(trustEmpty: Bool = false) throws -> (zxid: Int64, nodes: Int, remarks: [String]) {
+        let files = try DataFiles(disk: disk, directory: "d", logDirectory: "d")
+        let recovery = try Recovery(files, trustEmpty: trustEmpty)
+        for mend in recovery.mends { try mend.perform(on: disk) }
         return (recovery.tree.lastZxid, recovery.tree.nodeCount - 4, recovery.remarks)
     }
 
-    private func refusal() -> String? {
+    private func refusal() -> String? { problem()?.description }
+
+    private func problem() -> StartProblem? {
         do throws(StartProblem) {
-            _ = try Recovery(disk: disk, directory: "d", logDirectory: "d")
+            _ = try Recovery(DataFiles(disk: disk, directory: "d", logDirectory: "d"))
             return nil
-        } catch { return error.description }
+        } catch { return error }
+    }
+
+    private func takeSnapshot() throws {
+        var recovery = try Recovery(DataFiles(disk: disk, directory: "d", logDirectory: "d"))
+        try SnapshotStore(disk: disk, directory: "d", logDirectory: "d").writeNow(&recovery.tree)
     }
 
     @Test("a log cut or zeroed at every byte is mended to its last whole transaction") func everyByte() throws {
@@ -105,6 +117,117 @@ struct RecoveryTests {
         #expect(try recovered().zxid == 3)
     }
 
+    @Test("bytes that never arrived in the last batch cut it off, however much of it did arrive", arguments: 0..<4)
+    func tornBatch(_ hole: Int) throws {
+        let durable = entries(1...3), batch = entries(4...8, batch: 4)
+        var bytes = LogFormat.header + durable.flatMap { $0 }
+        let start = bytes.count + batch[..<hole].reduce(0) { $0 + $1.count }
+        bytes += batch.flatMap { $0 }
+        for position in start..<(start + batch[hole].count) { bytes[position] = 0 }
+        try write("log.1", bytes + [UInt8](repeating: 0, count: 4096))
+        let found = try recovered()
+        #expect(found.zxid == 3 + Int64(hole))
+        #expect(found.remarks.count == 1)
+        #expect(found.remarks[0].contains("transaction 0x\(4 + hole) to 0x8"))
+        #expect(try recovered().remarks == [])
+    }
+
+    @Test("zeros over a durable transaction are refused at every place, not taken for the end")
+    func zerosInTheMiddle() throws {
+        let all = entries(1...4)
+        for index in 0..<3 {
+            var bytes = LogFormat.header + all.flatMap { $0 }
+            let start = LogFormat.headerBytes + all[..<index].reduce(0) { $0 + $1.count }
+            for position in start..<(start + all[index].count) { bytes[position] = 0 }
+            try write("log.1", bytes)
+            #expect(refusal()?.contains("damaged in the middle") == true, "transaction \(index + 1)")
+            #expect(try disk.contents("d/log.1") == bytes, "and nothing was changed")
+        }
+    }
+
+    @Test("what is cut off is kept beside") func keptBeside() throws {
+        let all = entries(1...3)
+        let whole = LogFormat.header + all.flatMap { $0 }
+        let torn = Array(whole.dropLast(20))
+        try write("log.1", torn)
+        #expect(try recovered().zxid == 2)
+        let cut = LogFormat.headerBytes + all[0].count + all[1].count
+        #expect(try disk.contents("d/set-aside/log.1.from-\(cut)") == Array(torn[cut...]))
+        #expect(try disk.contents("d/log.1") == Array(torn[..<cut]))
+    }
+
+    @Test("damage in a log that others follow is named with its place, and the remedy keeps every byte")
+    func damagedBeforeOthers() throws {
+        var first = LogFormat.header + entries(1...3).flatMap { $0 }
+        first[first.count - 20] ^= 1
+        try write("log.1", first)
+        try write("log.4", LogFormat.header + entries(4...5).flatMap { $0 })
+        let found = try #require(problem())
+        #expect(found.description.contains("d/log.1 is damaged in the middle"))
+        #expect(found.description.contains("d/log.4 goes on with 0x4"))
+        #expect(try disk.contents("d/log.1") == first)
+        for mend in found.remedy { try mend.perform(on: disk) }
+        #expect(try recovered().zxid == 2)
+        #expect(disk.exists("d/set-aside/log.4"))
+    }
+
+    @Test("logs without the snapshot they build on are refused and explained, unless they are trusted")
+    func missingSnapshot() throws {
+        try write("log.5", LogFormat.header + entries(5...6).flatMap { $0 })
+        #expect(refusal()?.hasPrefix("No snapshot found, but there are log entries: there is no snapshot in d") == true)
+        #expect(try recovered(trustEmpty: true).nodes == 2)
+        // Another epoch's first number is no beginning either.
+        try disk.remove("d/log.5")
+        let later = Int64(5) << 32 | 1
+        try write("log.\(String(later, radix: 16))", LogFormat.header + entries(later...later).flatMap { $0 })
+        #expect(refusal()?.hasPrefix("No snapshot found") == true)
+        // All of it, from the beginning, is as good as a snapshot.
+        try disk.remove("d/log.\(String(later, radix: 16))")
+        try write("log.1", LogFormat.header + entries(1...6).flatMap { $0 })
+        #expect(try recovered().zxid == 6)
+    }
+
+    @Test("an unreadable snapshot alone is never taken for an empty tree", arguments: [0, 40]) func trusted(
+        _ count: Int
+    ) throws {
+        try write("log.1", LogFormat.header + entries(1...4).flatMap { $0 })
+        try takeSnapshot()
+        try disk.remove("d/log.1")
+        try write("snapshot.4", Array(try disk.contents("d/snapshot.4")[..<count]))
+        #expect(refusal()?.contains("beginning with an empty tree would lose it all") == true)
+        // Nothing had been promised when the very first one was cut short.
+        try disk.remove("d/snapshot.4")
+        try write("snapshot.0", [])
+        #expect(try recovered().zxid == 0)
+    }
+
+    @Test("an empty log tells by its name what is missing before it") func emptyButNamed() throws {
+        try write("log.1", LogFormat.header + entries(1...3).flatMap { $0 })
+        try write("log.7", LogFormat.header)
+        #expect(refusal()?.contains("transactions 0x4 to 0x6 are missing") == true)
+        // Unless the write that would tell of them never ended: an Apache server syncs both files at once.
+        try write("log.1", LogFormat.header + entries(1...3).flatMap { $0 } + entries(4...4)[0].dropLast(9))
+        #expect(try recovered().zxid == 3)
+    }
+
+    @Test("logs or snapshots in the other's directory are refused, not passed over") func mixedUp() throws {
+        try disk.createDirectory("e")
+        try write("log.1", LogFormat.header + entries(1...3).flatMap { $0 })
+        #expect(throws: StartProblem.self) { try DataFiles(disk: disk, directory: "d", logDirectory: "e") }
+        #expect(throws: Never.self) { try DataFiles(disk: disk, directory: "e", logDirectory: "d") }
+        try takeSnapshot()
+        #expect(throws: StartProblem.self) { try DataFiles(disk: disk, directory: "e", logDirectory: "d") }
+    }
+
+    @Test("epoch files of an ensemble and other files beside are no problem") func others() throws {
+        try write("log.1", LogFormat.header + entries(1...3).flatMap { $0 })
+        for name in ["currentEpoch", "acceptedEpoch", "myid", "log.fixed", "log.1.fixed", "snapshot.x", "log"] {
+            try write(name, [0x35])
+        }
+        #expect(try recovered().zxid == 3)
+        #expect(try recovered().remarks == [])
+    }
+
     @Test("a missing log is refused and named") func gap() throws {
         try write("log.1", LogFormat.header + entries(1...3).flatMap { $0 })
         try write("log.6", LogFormat.header + entries(6...7).flatMap { $0 })
@@ -123,9 +246,7 @@ struct RecoveryTests {
 
     @Test("the newest whole snapshot is taken, others are passed over and named") func snapshots() throws {
         try write("log.1", LogFormat.header + entries(1...4).flatMap { $0 })
-        var recovery = try Recovery(disk: disk, directory: "d", logDirectory: "d")
-        let store = SnapshotStore(disk: disk, directory: "d", logDirectory: "d")
-        try store.writeNow(&recovery.tree)
+        try takeSnapshot()
         let bytes = try disk.contents("d/snapshot.4")
         try disk.remove("d/log.1")
         try write("log.5", LogFormat.header + entries(5...6).flatMap { $0 })
@@ -146,14 +267,13 @@ struct RecoveryTests {
     @Test("purging keeps the newest snapshots and what is needed behind the oldest of them") func purge() throws {
         for (first, last) in [(1, 2), (3, 4), (5, 6), (7, 8), (9, 10)] as [(Int64, Int64)] {
             try write("log.\(String(first, radix: 16))", LogFormat.header + entries(first...last).flatMap { $0 })
-            var recovery = try Recovery(disk: disk, directory: "d", logDirectory: "d")
-            try SnapshotStore(disk: disk, directory: "d", logDirectory: "d").writeNow(&recovery.tree)
+            try takeSnapshot()
         }
         var removed: [String] = []
         let store = SnapshotStore(disk: disk, directory: "d", logDirectory: "d")
         store.purge(keeping: 3) { removed = (try? $0.get()) ?? [] }
         simulation.run(for: .seconds(1))
-        #expect(removed.sorted() == ["log.1", "log.3", "snapshot.2", "snapshot.4"])
+        #expect(removed == ["d/snapshot.2", "d/snapshot.4", "d/log.1", "d/log.3"])
         #expect(try recovered().zxid == 10)
     }
 }

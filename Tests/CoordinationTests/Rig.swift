@@ -178,7 +178,7 @@ final class Rig {
         defer { raw.deallocate() }
         raw.copyBytes(from: bytes)
         var reader = JuteReader(UnsafeRawBufferPointer(raw))
-        return try ZnodeTree(snapshot: &reader, zxid: zxid)
+        return try ZnodeTree.read(snapshot: &reader, zxid: zxid)
     }
 }
 
