@@ -130,7 +130,9 @@ final class SnapshotStore {
     ) throws(DiskError) -> [String] {
         let snapshots = try disk.list(directory).compactMap { SnapshotFile($0.name, in: directory) }
             .sorted { $0.zxid > $1.zxid }
-        guard let oldest = snapshots.lazy.filter({ $0.looksWhole(on: disk) }).prefix(count).last else { return [] }
+        var kept: [SnapshotFile] = []
+        for snapshot in snapshots where kept.count < count && snapshot.looksWhole(on: disk) { kept.append(snapshot) }
+        guard let oldest = kept.last else { return [] }
         let logs = try disk.list(logDirectory).compactMap { entry in
             LogFormat.zxid(ofLog: entry.name).map { (zxid: $0, path: logDirectory + "/" + entry.name) }
         }

@@ -223,6 +223,79 @@ struct CoordinationServerTests {
         #expect(wire.replies.count == 1)
     }
 
+    @Test("a full disk keeps changes waiting, unacknowledged, and they are done when there is room") func fullDisk() {
+        let bench = Bench { $0.preallocation = 0 }
+        let wire = bench.client(), other = bench.client()
+        wire.ask(.create, CreateRequest(path: "/a", data: nil))
+        bench.run { wire.replies.count == 1 }
+        let capacity = bench.node.storage.capacity
+        // A part of the entry fits.
+        bench.node.storage.capacity = bench.node.storage.usedBytes + 50
+        wire.ask(.create, CreateRequest(path: "/b", data: [UInt8](repeating: 7, count: 300)))
+        bench.simulation.run(for: .seconds(3))
+        #expect(wire.replies.count == 1)
+        #expect(bench.ended.isEmpty)
+        other.ping()
+        #expect(bench.run { other.replies.count == 1 }, "who has not asked for a change is kept alive")
+        bench.node.storage.capacity = capacity
+        #expect(bench.run { wire.replies.count == 2 })
+        #expect(wire.replies.last?.header.error == .ok)
+        bench.node.crash(.power)
+        bench.node.restart()
+        let again = bench.client()
+        again.ask(.exists, ExistsRequest(path: "/b"))
+        #expect(bench.run { again.replies.count == 1 })
+        #expect(again.replies.first?.header.error == .ok)
+    }
+
+    @Test("stopped while the disk is full, what waits is given up, and the next start has what was acknowledged")
+    func stoppedFull() {
+        let bench = Bench { $0.preallocation = 0 }
+        let wire = bench.client()
+        wire.ask(.create, CreateRequest(path: "/a", data: nil))
+        bench.run { wire.replies.count == 1 }
+        let capacity = bench.node.storage.capacity
+        bench.node.storage.capacity = bench.node.storage.usedBytes
+        wire.ask(.create, CreateRequest(path: "/b", data: [UInt8](repeating: 7, count: 300)))
+        bench.simulation.run(for: .seconds(3))
+        var stopped = false
+        bench.server?.stop { stopped = true }
+        #expect(bench.run { stopped })
+        #expect(wire.replies.count == 1)
+        bench.node.crash(.power)
+        bench.node.storage.capacity = capacity
+        bench.node.restart()
+        let again = bench.client()
+        again.ask(.exists, ExistsRequest(path: "/a"))
+        #expect(bench.run { again.replies.count == 1 })
+        #expect(again.replies.first?.header.error == .ok)
+    }
+
+    @Test("snapshots come by size and by time, and only after changes") func snapshotRules() {
+        let bench = Bench {
+            $0.snapshotAfterBytes = 2000
+            $0.snapCount = 1_000_000
+        }
+        let files = {
+            (try? bench.node.world.disk.list("data/version-2").map(\.name).filter { $0.hasPrefix("snapshot.") }) ?? []
+        }
+        let wire = bench.client()
+        #expect(files() == ["snapshot.0"])
+        for number in 0..<8 {
+            wire.ask(.create, CreateRequest(path: "/n\(number)", data: [UInt8](repeating: 1, count: 400)))
+        }
+        #expect(bench.run { files().count > 1 })
+        let timed = Bench { $0.snapshotInterval = .seconds(2) }
+        let names = {
+            (try? timed.node.world.disk.list("data/version-2").map(\.name).filter { $0.hasPrefix("snapshot.") }) ?? []
+        }
+        let client = timed.client(timeout: 10_000)
+        client.ask(.create, CreateRequest(path: "/a", data: nil))
+        #expect(timed.run { names().count == 2 })
+        timed.simulation.run(for: .seconds(6))
+        #expect(names().count == 2)
+    }
+
     @Test("stopped cleanly, everything is there at the next start") func cleanStop() {
         let bench = Bench()
         let wire = bench.client()
