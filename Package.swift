@@ -76,13 +76,14 @@ let package = Package(
             "Tools",
             [
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
-                "KafkaProtocol", "Compression", "Records", "Controller", "KafkaClient",
+                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "Controller", "KafkaClient",
             ]),
         module(
             "Rehearsal",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationServer",
-                "KafkaProtocol", "Records", "CommitLog", "Replication", "KafkaClient", "Broker", "BrokerServer", "Tools",
+                "KafkaProtocol", "Records", "CommitLog", "Replication", "KafkaClient", "Broker", "BrokerServer",
+                "Tools",
             ]),
         .executableTarget(
             name: "letterbox",

@@ -175,6 +175,51 @@ extension ZnodeTree {
     }
 }
 
+/// A node as a snapshot holds it, for who lists them.
+package struct StoredNode {
+    package var path: String
+    package var data: UnsafeRawBufferPointer?
+    package var czxid, mzxid, pzxid: Int64
+    /// Milliseconds since 1970.
+    package var ctime, mtime: Int64
+    package var version, cversion, aversion: Int32
+    package var owner: Int64
+    package var childCount: Int
+}
+
+extension ZnodeTree {
+    /// Every node, parents before their children.
+    /// - Parameters:
+    ///   - enter: told of each node. Its data lives during the call.
+    ///   - leave: told when all below it have been.
+    package func walk(enter: (StoredNode) -> Void, leave: (StoredNode) -> Void = { _ in }) {
+        var line: [(id: ZnodeID, node: StoredNode, next: ZnodeID?)] = []
+        func open(_ id: ZnodeID, _ path: String) {
+            let node = store[id].pointee
+            let stored = StoredNode(
+                path: path, data: node.data, czxid: node.czxid, mzxid: node.mzxid, pzxid: node.pzxid, ctime: node.ctime,
+                mtime: node.mtime, version: node.version, cversion: node.cversion, aversion: node.aversion,
+                owner: node.owner, childCount: Int(node.childCount))
+            enter(stored)
+            line.append((id, stored, node.firstChild == .none ? nil : node.firstChild))
+        }
+        open(.root, "/")
+        while let top = line.last {
+            guard let child = top.next else {
+                leave(top.node)
+                line.removeLast()
+                continue
+            }
+            let following = store[child].pointee.next
+            line[line.count - 1].next = following == store[top.id].pointee.firstChild ? nil : following
+            let above = top.node.path == "/" ? "" : top.node.path
+            open(child, above + "/" + String(decoding: store[child].pointee.name, as: UTF8.self))
+        }
+    }
+
+    package func ephemeralCount(of session: Int64) -> Int { ephemerals[session]?.count ?? 0 }
+}
+
 /// A tree being made of a snapshot, piece by piece: when a piece is cut, nothing has been changed by it, and it may be read
 /// again from a reader that has more.
 package struct SnapshotLoading: ~Copyable {

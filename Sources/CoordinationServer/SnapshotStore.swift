@@ -4,7 +4,7 @@ import CoordinationProtocol
 import Platform
 
 /// Snapshot files: written piece by piece beside the service, and put in their place only when they are whole and durable.
-final class SnapshotStore {
+package final class SnapshotStore {
     private let disk: any Disk
     private let directory: String
     private let logDirectory: String
@@ -119,6 +119,9 @@ final class SnapshotStore {
             then($0)
         }
     }
+
+    /// `Nov 22, 2026, 3:48:48 AM`, as a purge tells of a file.
+    package static func time(_ milliseconds: Int64) -> String { TransactionText.fileTime(milliseconds) }
 
     /// Keeps the newest `count` whole snapshots, the logs that begin behind the oldest of them, and the log before those, which
     /// may hold what comes behind that snapshot.

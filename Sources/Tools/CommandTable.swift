@@ -20,6 +20,10 @@ package enum CommandTable {
             Command("kafka-broker-api-versions", "which APIs each broker speaks", BrokerApiVersionsCommand.run),
             Command("status", "is the cluster well?", StatusCommand.run),
             Command("zookeeper-shell", "the coordinator's tree by hand", ZookeeperShellCommand.run),
+            Command("zkTxnLogToolkit", "prints a transaction log, mends its checksums", LogToolkitCommand.run),
+            Command("zkSnapShotToolkit", "lists what a snapshot holds", SnapshotToolkitCommand.run),
+            Command("zkCleanup", "removes snapshots and logs that are needed no more", CleanupCommand.run),
+            Command("coordinator-check", "explains a coordinator's directory, and repairs it", CheckCommand.run),
             Command("zkCli", "the same under ZooKeeper's own name", ZookeeperShellCommand.runWithOptions),
             Command("kafka-console-consumer", "prints a topic's records", ConsoleConsumerCommand.run),
             Command(

@@ -23,6 +23,8 @@ struct Main {
         }
         let rest = Array(words.dropFirst())
         switch first {
+        case "coordinator" where rest.first == "check":
+            return CheckCommand.run(Array(rest.dropFirst()), ToolSurroundings(name: "coordinator check"))
         case "coordinator":
             return runServer(
                 first, rest, switches: CoordinatorProcess.switches, speaker: { _ in first }
@@ -57,6 +59,7 @@ struct Main {
     static let usage = """
         letterbox: messages kept in order, in the manner of Kafka with ZooKeeper
           letterbox coordinator config/zookeeper.properties
+          letterbox coordinator check data/zookeeper [--execute]
           letterbox broker config/server.properties [--override key=value]...
           letterbox simulate --seeds 1..200        (a whole cluster in one thread while things break)
           letterbox TOOL [--help | options]     (\(CommandTable.all().map(\.name).joined(separator: ", ")))

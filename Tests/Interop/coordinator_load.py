@@ -2,13 +2,24 @@
 
 import contextlib
 import enum
+import os
+import shutil
+import socket
 import struct
+import tempfile
 import threading
+from pathlib import Path
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.protocol.serialization import read_string, write_buffer, write_string
 from kazoo.security import make_acl, make_digest_acl
+
+from harness import BINARY, Process, eventually, free_port, port_answers
+
+JAR = Path("/usr/share/java/zookeeper.jar")
+# super:secret
+SUPER = "super:lK75jTNcA+U9vtVEw5vB51mj/w4="
 
 
 class Kind(enum.Enum):
@@ -185,3 +196,93 @@ class Load(threading.Thread):
                 assert found[path][0] == data, f"{path} holds {found[path][0]!r}, acknowledged was {data!r}"
         for path in self.gone - self.unsure:
             assert path not in found, f"{path} was deleted and is there"
+
+
+class Coordinator:
+    """A data directory, and the program that has it open: ours or Apache's, changed from one start to the next."""
+
+    def __init__(self, directory=None, **settings):
+        self.directory = Path(directory or tempfile.mkdtemp(prefix="letterbox-disk-"))
+        self.port = free_port()
+        self.settings = {
+            "dataDir": self.directory / "data", "clientPort": self.port, "maxClientCnxns": 0, "tickTime": 2000,
+            "maxSessionTimeout": 60000, "admin.enableServer": "false", "4lw.commands.whitelist": "*",
+            "extendedTypesEnabled": "true", "preAllocSize": 256, "snapCount": 400,
+            "DigestAuthenticationProvider.superDigest": SUPER, **settings}
+        self.process = None
+
+    @property
+    def hosts(self):
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def files(self):
+        return self.directory / "data/version-2"
+
+    def _config(self, settings):
+        file = self.directory / "zookeeper.properties"
+        file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        return file
+
+    def ours(self, wait=True, before=(), **changes):
+        config = self._config({**self.settings, **changes})
+        self.process = Process(
+            "coordinator", [*before, BINARY, "coordinator", config], self.directory / "ours.out",
+            lambda server: "binding to port" in server.output() and port_answers(self.port))
+        return self.process.start(wait)
+
+    def apache(self, wait=True, **changes):
+        config = self._config({**self.settings, **changes})
+        words = [
+            f"-Dzookeeper.{key}={value}" for key, value in {**self.settings, **changes}.items()
+            if key in ("extendedTypesEnabled", "preAllocSize", "snapCount", "DigestAuthenticationProvider.superDigest",
+                       "snapshot.compression.method")]
+        self.process = Process(
+            "zookeeper", ["java", *words, "-XX:TieredStopAtLevel=1", "-cp", JAR, "-Xmx256m",
+                          "org.apache.zookeeper.server.ZooKeeperServerMain", config],
+            self.directory / "apache.out", lambda server: port_answers(self.port) and self.word("ruok") == "imok")
+        return self.process.start(wait)
+
+    def word(self, word):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as stream:
+            stream.sendall(word.encode())
+            answer = b""
+            while chunk := stream.recv(65536):
+                answer += chunk
+            return answer.decode()
+        return ""
+
+    @property
+    def zxid(self):
+        line = next(line for line in self.word("srvr").splitlines() if line.startswith("Zxid"))
+        return int(line.split()[1], 16)
+
+    def kill(self):
+        self.process.kill()
+
+    def refused(self, **changes):
+        """The line with which our coordinator refuses to start on this directory."""
+        process = self.ours(wait=False, **changes)
+        eventually(lambda: not process.alive, "the start is refused")
+        assert process.process.returncode == 1, process.output()
+        lines = [line for line in process.output().splitlines() if " error" in line]
+        assert len(lines) == 1, process.output()
+        return lines[0]
+
+    def logs(self):
+        return sorted(self.files.glob("log.*"), key=lambda file: int(file.suffix[1:], 16))
+
+    def snapshots(self):
+        return sorted(
+            (file for file in self.files.glob("snapshot.*")), key=lambda file: int(file.name.split(".")[1], 16))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self.process:
+            self.process.kill()
+        if kind is None and not os.environ.get("LETTERBOX_KEEP"):
+            shutil.rmtree(self.directory, ignore_errors=True)
+        else:
+            print(f"logs and data kept in {self.directory}")

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NodeExistsError
 
+from coordinator_load import Coordinator, Load, dump
 from harness import Cluster, eventually
 
 ROUNDS = int(os.environ.get("LETTERBOX_KILL_ROUNDS", "20"))
@@ -146,6 +147,39 @@ def test_nothing_acknowledged_is_lost():
                 assert client.get(path)[0] == data, path
         client.stop()
         print(f"{ROUNDS} rounds: {len(records.receipts)} records and {len(znodes.created)} znodes acknowledged, all found")
+
+
+def test_the_coordinator_alone_keeps_every_acknowledged_change():
+    """Sets, creates, lists, sequences, ephemerals, deletions and multis of several sessions, with snapshots meanwhile."""
+    random.seed(2)
+    with Coordinator(snapCount=500) as coordinator:
+        coordinator.ours()
+        loads = [Load(coordinator.hosts, str(number), extended=True) for number in range(3)]
+        for load in loads:
+            load.start()
+        zxid = 0
+        for round in range(ROUNDS):
+            done = [load.done for load in loads]
+            eventually(
+                lambda: all(load.done > before + 6 for load, before in zip(loads, done)), f"changes flow in round {round}", 60)
+            time.sleep(random.random() * 0.1)
+            coordinator.kill()
+            coordinator.ours()
+            assert coordinator.zxid >= zxid, "zxids never go back"
+            zxid = coordinator.zxid
+        for load in loads:
+            load.stopping = True
+        for load in loads:
+            load.join(60)
+            assert load.client.client_id == load.session
+        found = dump(coordinator.hosts)
+        for load in loads:
+            load.check(found)
+        print(
+            f"{ROUNDS} rounds: {sum(load.done for load in loads)} steps acknowledged, {sum(len(load.present) for load in loads)} "
+            f"nodes found, {sum(len(load.gone) for load in loads)} deleted ones not")
+        for load in loads:
+            load.client.stop()
 
 
 def test_ephemerals_and_sequences_survive_a_coordinator_kill():
