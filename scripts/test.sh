@@ -24,7 +24,7 @@ unit() {
 
 clients() {
     echo "== real processes, real clients"
-    need_packages kcat=/usr/bin/kcat || return 1
+    need_packages kcat=/usr/bin/kcat strace=/usr/bin/strace || return 1
     python3 -c 'import venv, ensurepip' 2>/dev/null ||
         need_packages python3=/usr/bin/python3 python3-venv=/usr/share/doc/python3-venv || return 1
     # Apache ZooKeeper stands in for the coordinator, and beside it; its shells talk to ours. Tests say so when it is not there.
