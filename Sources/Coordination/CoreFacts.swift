@@ -9,6 +9,8 @@ extension CoordinationCore {
     package var watchCounts: (clients: Int, paths: Int, all: Int) {
         (watches.clientCount, watches.pathCount, watches.count)
     }
+    /// Who a client has proven to be, without secrets: for the audit.
+    package func users(of client: ClientID) -> [String] { clients[client.raw].asker.identities.told.map(\.user) }
     /// By id.
     package var sessionDeadlines: [(id: Int64, deadline: Int64)] {
         sessions.entries.map { (id: $0.key, deadline: $0.value.deadline) }.sorted { $0.id < $1.id }

@@ -19,18 +19,13 @@ final class ClientConnection: ConnectionHandler {
     let client: ClientID
     let since: Instant
     var phase = Phase.greeting
-    /// Bytes that wait for the disk.
+    /// Bytes, and replies among them, that wait for the disk.
     var heldBytes = 0
+    var heldReplies = 0
     private var endsWhenReleased = false
-    private(set) var isPaused = false
-
-    // For `cons`.
-    var received: Int64 = 0
-    var sent: Int64 = 0
-    var lastOp: OpCode?
-    var lastXid: Int32 = 0
-    var lastZxid: Int64 = 0
-    var lastReply: Instant
+    private var pausedAt: Instant?
+    var isPaused: Bool { pausedAt != nil }
+    var statistics: ConnectionStatistics
     var sessionTimeout: Int32 = 0
 
     init(server: CoordinationServer, connection: any Connection, client: ClientID, now: Instant) {
@@ -38,7 +33,7 @@ final class ClientConnection: ConnectionHandler {
         self.connection = connection
         self.client = client
         since = now
-        lastReply = now
+        statistics = ConnectionStatistics(now: now)
         connection.needs(4)
     }
 
@@ -51,18 +46,30 @@ final class ClientConnection: ConnectionHandler {
                 break
             }
             if phase == .greeting {
-                if FourLetterWords.answer(rest, for: self) {
+                switch FourLetterWords.answer(rest, for: self) {
+                case .notOne: break
+                case .needs(let count):
+                    connection.needs(count)
+                    return consumed
+                case .answered:
                     phase = .ended
                     connection.closeWhenSent()
-                    break
+                    return bytes.count
                 }
                 phase = .connecting
             }
             let length = Int(Int32(bigEndian: rest.loadUnaligned(as: Int32.self)))
             guard length > 0, length <= server.config.maxBuffer else {
-                server.world.journal.info(
-                    "closed a connection: a packet's length is not between 1 and jute.maxbuffer",
-                    ["peer": connection.peer, "length": length])
+                server.refused(
+                    .malformed,
+                    "closed \(connection.peer): a packet of \(length) bytes is not between 1 and jute.maxbuffer")
+                end(abruptly: true)
+                break
+            }
+            guard server.admitsLarge(length) else {
+                server.refused(
+                    .large,
+                    "closed \(connection.peer): a request of \(length) bytes, and largeRequestMaxBytes are under way")
                 end(abruptly: true)
                 break
             }
@@ -75,27 +82,28 @@ final class ClientConnection: ConnectionHandler {
                 break
             }
             consumed += 4 + length
-            received += 1
             server.packet(UnsafeRawBufferPointer(rebasing: rest[4..<(4 + length)]), from: self)
         }
         return phase == .ended ? bytes.count : consumed
     }
 
-    /// The client does not read its answers, or the disk is far behind: no more work for it now.
+    /// The client does not read its answers, the disk is far behind, or a configured limit is reached: no more work for it now.
     private var isCrowded: Bool {
-        heldBytes + connection.unsentBytes > OutputLimits.highWater || server.isLogCrowded
+        heldBytes + connection.unsentBytes > OutputLimits.highWater || server.isLogCrowded || server.isOverLimit(self)
     }
 
     private func pause() {
-        isPaused = true
+        pausedAt = server.world.clock.now
         connection.pause()
         server.paused.append(self)
+        server.statistics.throttleWaits += 1
     }
 
     func resumeIfRoom() -> Bool {
-        guard isPaused, phase != .ended else { return true }
+        guard let pausedAt, phase != .ended else { return true }
         if isCrowded { return false }
-        isPaused = false
+        server.statistics.throttleTime.add((server.world.clock.now - pausedAt).nanoseconds / 1000)
+        self.pausedAt = nil
         connection.resume()
         return true
     }

@@ -45,7 +45,17 @@ package final class CoordinationServer {
     /// Tries that found the disk full, in a row.
     var roomWaits = 0
     var statistics = ServerStatistics()
+    var startStatistics = StartStatistics()
     let startedAt: Instant
+    let narrator: Narrator
+    let audit: AuditTrail?
+    var throttle: ConnectionThrottle
+    /// Who last spoke for a session that nobody speaks for now.
+    var detachedPeers: [Int64: PeerAddress] = [:]
+    /// As `stmk` sets it; what it names is told when the journal's level is debug.
+    var traceMask = TraceMask.usual
+    let isTracing: Bool
+    private(set) var admin: AdminServer?
 
     /// Where clients connect; the real port also when 0 was configured.
     package var port: Int { listener?.port ?? 0 }
@@ -72,7 +82,9 @@ package final class CoordinationServer {
         let door = Door()
         let listener: any Listener
         do throws(NetworkError) {
-            listener = try world.network.listen(host: config.clientPortAddress, port: config.clientPort) { connection in
+            listener = try world.network.listen(
+                host: config.clientPortAddress, port: config.clientPort, backlog: config.backlog
+            ) { connection in
                 door.server?.accept(connection)
             }
         } catch {
@@ -88,6 +100,7 @@ package final class CoordinationServer {
             door.server = server
             server.announce()
             server.beginHousekeeping()
+            server.beginAdministration()
             return server
         } catch {
             listener.close()
@@ -105,6 +118,10 @@ package final class CoordinationServer {
         self.ended = ended
         startedAt = world.clock.now
         lastTick = world.clock.now
+        narrator = Narrator(world: world)
+        isTracing = world.journal.level == .debug
+        audit = config.audits ? AuditTrail(world) : nil
+        throttle = ConnectionThrottle(config.throttle, now: world.clock.now.nanoseconds / 1_000_000)
         let disk = world.disk
         let directory = config.dataDir + "/version-2"
         let logDirectory = config.dataLogDir + "/version-2"
@@ -159,6 +176,8 @@ package final class CoordinationServer {
         let replayed = recovery.replayed
         snapshotZxid = recovery.snapshotZxid ?? recovery.tree.lastZxid
         let tree = recovery.takeTree()
+        startStatistics.transactions = replayed
+        startStatistics.initialisationMs = (world.clock.now - began).wholeMilliseconds
         log = TransactionLog(
             disk: disk, directory: logDirectory, preallocation: config.preallocation, sync: config.forceSync,
             durable: tree.lastZxid)
@@ -174,6 +193,16 @@ package final class CoordinationServer {
             world.journal.warning("dataDir is under /tmp: it may vanish at the next boot", ["directory": path])
         }
         world.journal.notice("binding to port \(host)/\(host):\(port) - ready")
+        audit?.server("serverStart", result: "success")
+    }
+
+    /// After the first turn: nobody waits for HTTP, and a port that is taken is not worth the service.
+    private func beginAdministration() {
+        guard config.adminPort != nil else { return }
+        world.timers.soon { [weak self] in
+            guard let self, !isStopping else { return }
+            admin = AdminServer.start(self)
+        }
     }
 
     var nowMs: Int64 { world.clock.now.nanoseconds / 1_000_000 }
@@ -186,6 +215,9 @@ package final class CoordinationServer {
         isStopping = true
         stopped = then
         listener?.close()
+        admin?.close()
+        admin = nil
+        audit?.server("serverStop", result: "invoked")
         if log.isIdle || roomWaits > 0 { finish() } else { flySoon() }
     }
 

@@ -9,6 +9,26 @@ package struct CoordinatorConfig {
     /// Empty: every address.
     package var clientPortAddress = ""
     package var maxClientConnections = 60
+    /// Of all addresses together; 0 is no limit.
+    package var maxConnections = 0
+    package var backlog = CoordinatorConfig.usualBacklog
+    /// Replies waiting for the disk above which a client that has one is not read from; 0 is by bytes only.
+    package var outstandingLimit = 0
+    /// The same for every client.
+    package var requestLimit = 0
+    /// Bytes from which a request counts as large; 0 for none.
+    package var largeRequestThreshold = 0
+    package var largeRequestMaxBytes = 100 << 20
+    package var sessionlessTimeout = Duration.seconds(10)
+    var throttle = ConnectionThrottle.Rules()
+    package var audits = false
+    /// Nil: no HTTP.
+    package var adminPort: Int?
+    package var adminAddress = "127.0.0.1"
+    package var adminPath = "/commands"
+    package var adminIdleTimeout = Duration.seconds(30)
+    /// As it was read.
+    package var given = Properties()
     package var maxBuffer = 0xfffff
     package var snapCount = 100_000
     /// Of log since the last snapshot.
@@ -38,9 +58,12 @@ package struct CoordinatorConfig {
         maxSessionTimeoutKey, maxClientCnxnsKey, maxBufferKey, snapCountKey, snapSizeLimitKey,
         snapIntervalKey, trustEmptyKey, preAllocSizeKey, forceSyncKey,
         syncWarningKey, purgeIntervalKey, snapRetainCountKey, wordsKey, containerCheckKey, reapsPerMinuteKey,
-        neverUsedKey,
-        extendedTypesKey, emulate353Key, enforceQuotaKey, reconfigEnabledKey, skipACLKey,
-        superDigestKey, adminEnableKey, adminAddressKey, adminPortKey,
+        neverUsedKey, extendedTypesKey, emulate353Key, enforceQuotaKey, reconfigEnabledKey, skipACLKey,
+        superDigestKey, adminEnableKey, adminAddressKey, adminPortKey, adminPathKey, adminIdleKey, maxCnxnsKey,
+        backlogKey,
+        outstandingLimitKey, requestLimitKey, largeThresholdKey, largeMaxKey, sessionlessKey, auditKey, readOnlyModeKey,
+        throttleTokensKey, throttleFillTimeKey, throttleFillCountKey, throttleFreezeTimeKey, throttleIncreaseKey,
+        throttleDecreaseKey, throttleRatioKey, throttleWeightedKey, throttleNewWeightKey, throttleResumeWeightKey,
     ]
 
     static let dataDirKey = ConfigKey<String>("dataDir", default: "", "Where snapshots are kept.").unsetByDefault
@@ -109,11 +132,74 @@ package struct CoordinatorConfig {
     static let adminEnableKey = ConfigKey("admin.enableServer", default: true, "Whether HTTP is offered.")
     static let adminAddressKey = ConfigKey<String>("admin.serverAddress", default: "127.0.0.1", "HTTP's address.")
     static let adminPortKey = ConfigKey("admin.serverPort", default: 2180, allowed: 0...65535, "HTTP's port.")
+    static let adminPathKey = ConfigKey<String>(
+        "admin.commandURL", default: "/commands", "Where HTTP's commands begin.")
+    static let adminIdleKey = ConfigKey(
+        "admin.idleTimeout", unit: .milliseconds, default: Duration.seconds(30), allowed: Duration.milliseconds(100)...,
+        "How long an HTTP stream may be silent.")
+    static let auditKey = ConfigKey("audit.enable", default: false, "Whether each change is told with who made it.")
+    static let readOnlyModeKey = ConfigKey(
+        "readonlymode.enabled", default: false,
+        "Adds isro to the four-letter words; a single server never is read-only.")
+
+    // MARK: Limits
+
+    static let usualBacklog = 1024
+    static let maxCnxnsKey = ConfigKey(
+        "maxCnxns", default: 0, allowed: 0..., "Connections of all addresses together; 0 is no limit.")
+    static let backlogKey = ConfigKey(
+        "clientPortListenBacklog", default: -1, allowed: (-1)...65535,
+        "Connections that may wait to be accepted; -1 is 1024.")
+    static let outstandingLimitKey = ConfigKey(
+        "globalOutstandingLimit", default: 0, allowed: 0...,
+        "Replies waiting for the disk above which clients that wait for one are not read from; 0 leaves it to the limits in bytes."
+    )
+    static let requestLimitKey = ConfigKey(
+        "requestThrottleLimit", default: 0, allowed: 0...,
+        "Replies waiting for the disk from which on nobody is read from; 0 is no limit.")
+    static let largeThresholdKey = ConfigKey(
+        "largeRequestThreshold", unit: .bytes, default: -1, "From how many bytes on a request is large; -1 is never.")
+    static let largeMaxKey = ConfigKey(
+        "largeRequestMaxBytes", unit: .bytes, default: 100 << 20, allowed: 1...,
+        "Bytes of large requests under way beyond which another one is refused.")
+    static let sessionlessKey = ConfigKey(
+        "nio.sessionlessCnxnTimeout", unit: .milliseconds, default: Duration.seconds(10),
+        allowed: Duration.milliseconds(1)..., "How long a connection may be without a session.")
+    static let throttleTokensKey = ConfigKey(
+        "connection_throttle_tokens", default: 0, allowed: 0...1_000_000_000,
+        "Sessions that may begin at once; 0 is no limit.")
+    static let throttleFillTimeKey = ConfigKey(
+        "connection_throttle_fill_time", unit: .milliseconds, default: 1, allowed: 1...,
+        "Milliseconds in which connection_throttle_fill_count sessions more may begin.")
+    static let throttleFillCountKey = ConfigKey(
+        "connection_throttle_fill_count", default: 1, allowed: 0...1_000_000_000, "See connection_throttle_fill_time.")
+    static let throttleFreezeTimeKey = ConfigKey(
+        "connection_throttle_freeze_time", unit: .milliseconds, default: -1, allowed: (-1)...,
+        "Milliseconds between changes of the chance of refusal; -1 is no such chance.")
+    static let throttleIncreaseKey = ConfigKey(
+        "connection_throttle_drop_increase", default: 0.02, allowed: 0.0...1.0, "How the chance of refusal grows.")
+    static let throttleDecreaseKey = ConfigKey(
+        "connection_throttle_drop_decrease", default: 0.002, allowed: 0.0...1.0, "How the chance of refusal falls.")
+    static let throttleRatioKey = ConfigKey(
+        "connection_throttle_decrease_ratio", default: 0.0, allowed: 0.0...1.0,
+        "The chance falls while no larger share of the tokens is missing.")
+    static let throttleWeightedKey = ConfigKey(
+        "connection_throttle_weight_enabled", default: false, "Whether a new session costs more than a resumed one.")
+    static let throttleNewWeightKey = ConfigKey(
+        "connection_throttle_global_session_weight", default: 3, allowed: 1...1000, "What a new session costs.")
+    static let throttleResumeWeightKey = ConfigKey(
+        "connection_throttle_renew_session_weight", default: 2, allowed: 1...1000, "What a resumed session costs.")
+
+    /// Names under which ZooKeeper knows the same settings as system properties.
+    static let otherNames = [
+        "request_throttle_max_requests": "requestThrottleLimit"
+    ]
 
     package init(_ given: Properties) throws(ConfigError) {
         var properties = Properties()
         for name in given.names {
-            properties[name.hasPrefix("zookeeper.") ? String(name.dropFirst(10)) : name] = given[name]
+            let plain = name.hasPrefix("zookeeper.") ? String(name.dropFirst(10)) : name
+            properties[CoordinatorConfig.otherNames[plain] ?? plain] = given[name]
         }
         let settings = try Settings(properties, keys: CoordinatorConfig.keys)
         guard let directory = settings[CoordinatorConfig.dataDirKey], !directory.isEmpty else {
@@ -158,6 +244,22 @@ package struct CoordinatorConfig {
         rules.extendedTypes = settings[CoordinatorConfig.extendedTypesKey]
         rules.skipACL = settings[CoordinatorConfig.skipACLKey] == "yes"
         rules.superDigest = settings[CoordinatorConfig.superDigestKey]
+        readLimits(settings)
+        self.given = given
+        audits = settings[CoordinatorConfig.auditKey]
+        if settings[CoordinatorConfig.readOnlyModeKey] { words.insert("isro") }
+        if settings[CoordinatorConfig.adminEnableKey] { adminPort = settings[CoordinatorConfig.adminPortKey] }
+        adminAddress = settings[CoordinatorConfig.adminAddressKey]
+        adminIdleTimeout = settings[CoordinatorConfig.adminIdleKey]
+        adminPath = settings[CoordinatorConfig.adminPathKey]
+        guard adminPath.hasPrefix("/"), adminPath.utf8.count > 1, !adminPath.hasSuffix("/") else {
+            throw ConfigError(
+                key: "admin.commandURL", value: adminPath, reason: "write a path such as /commands")
+        }
+        for name in properties.names {
+            guard let why = CoordinatorConfig.notOffered(name) else { continue }
+            throw ConfigError(key: name, value: properties[name], reason: why)
+        }
         let members = properties.names.filter { $0.hasPrefix("server.") }
         if members.count > 1 {
             throw ConfigError(
@@ -167,10 +269,53 @@ package struct CoordinatorConfig {
             )
         }
         let inert: Set<String> = [
-            "initLimit", "syncLimit", "standaloneEnabled", "globalOutstandingLimit",
-            "clientPortListenBacklog", "log.style", "log.level", "admin.idleTimeout",
-            "admin.commandURL", "digest.enabled", "commitLogCount",
+            "initLimit", "syncLimit", "standaloneEnabled", "log.style", "log.level",
+            "digest.enabled",
+            "commitLogCount", "connection_throttle_local_session_weight", "requestThrottleStallTime",
+            "request_throttle_stall_time", "requestThrottleDropStale", "request_throttle_drop_stale",
+            "requestStaleLatencyCheck", "request_stale_latency_check", "requestStaleConnectionCheck",
+            "request_stale_connection_check", "cnxTimeout", "electionAlg", "leaderServes", "electionPortBindRetry",
+            "quorumListenOnAllIPs", "peerType", "dynamicConfigFile", "nio.numSelectorThreads", "nio.numWorkerThreads",
+            "nio.directBufferBytes", "serverCnxnFactory", "tcpKeepAlive", "fastleader.minNotificationInterval",
+            "fastleader.maxNotificationInterval", "admin.rateLimiterIntervalInMS", "admin.httpVersion",
         ]
         notUnderstood = settings.notUnderstood.filter { !inert.contains($0.name) && !$0.name.hasPrefix("server.") }
+    }
+
+    private mutating func readLimits(_ settings: Settings) {
+        maxConnections = settings[CoordinatorConfig.maxCnxnsKey]
+        let asked = settings[CoordinatorConfig.backlogKey]
+        backlog = asked > 0 ? asked : CoordinatorConfig.usualBacklog
+        outstandingLimit = settings[CoordinatorConfig.outstandingLimitKey]
+        requestLimit = settings[CoordinatorConfig.requestLimitKey]
+        largeRequestThreshold = max(settings[CoordinatorConfig.largeThresholdKey], 0)
+        largeRequestMaxBytes = settings[CoordinatorConfig.largeMaxKey]
+        sessionlessTimeout = settings[CoordinatorConfig.sessionlessKey]
+        throttle.tokens = settings[CoordinatorConfig.throttleTokensKey]
+        throttle.fillTime = settings[CoordinatorConfig.throttleFillTimeKey]
+        throttle.fillCount = settings[CoordinatorConfig.throttleFillCountKey]
+        throttle.freezeTime = settings[CoordinatorConfig.throttleFreezeTimeKey]
+        throttle.dropIncrease = settings[CoordinatorConfig.throttleIncreaseKey]
+        throttle.dropDecrease = settings[CoordinatorConfig.throttleDecreaseKey]
+        throttle.decreaseRatio = settings[CoordinatorConfig.throttleRatioKey]
+        throttle.isWeighted = settings[CoordinatorConfig.throttleWeightedKey]
+        throttle.newWeight = settings[CoordinatorConfig.throttleNewWeightKey]
+        throttle.resumeWeight = settings[CoordinatorConfig.throttleResumeWeightKey]
+    }
+
+    /// Settings that promise something which is not there: going on without would be worse than not starting.
+    private static func notOffered(_ name: String) -> String? {
+        if name.hasPrefix("secureClientPort") || name.hasPrefix("ssl.") || name == "client.secure" {
+            return "TLS is not offered; remove it, and keep the port on loopback or behind a tunnel"
+        }
+        if name.hasPrefix("authProvider") || name == "sessionRequireClientSASLAuth" || name == "enforce.auth.enabled" {
+            return "SASL and other authentication providers are not offered; remove it"
+        }
+        return nil
+    }
+
+    /// Whether a value must not be shown to whoever asks.
+    static func isSecret(_ name: String) -> Bool {
+        name.lowercased().contains("digest") && name.contains("uper") || name.lowercased().contains("password")
     }
 }

@@ -21,6 +21,7 @@ extension CoordinationServer {
         let gap = now - lastTick - tick
         if gap > tick {
             core.extendSessions(by: gap.wholeMilliseconds)
+            statistics.pauses.add(gap.nanoseconds / 1000)
             world.journal.warning(
                 "this process stood still; all sessions get that time back", ["ms": gap.wholeMilliseconds])
         }
@@ -38,11 +39,13 @@ extension CoordinationServer {
         guard !isStopping else { return }
         let expired = core.expiredSessions(now: nowMs)
         for session in expired.prefix(100) {
+            let timeout = core.tree.sessions[session] ?? 0
             let (change, client) = core.expire(session, wallMs: world.clock.wallMs)
             append(change)
+            let connection = client.flatMap { connections[$0.raw] }
+            told(expired: session, after: timeout, connection, change)
             deliver()
-            world.journal.info("expired a session", ["session": "0x" + LogFormat.hex(session)])
-            if let client { connections[client.raw]?.end(abruptly: true) }
+            connection?.end(abruptly: true)
         }
         if expired.count > 100 { world.timers.soon { [weak self] in self?.expire() } }
     }

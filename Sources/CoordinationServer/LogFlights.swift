@@ -23,29 +23,32 @@ extension CoordinationServer {
         }
         swap(&flying, &gathering)
         let began = world.clock.now
+        let changes = log.gatheredChanges
         // A few changes, and hardly a request behind the first of them: whoever waits, waits for this.
         let lonely = log.gatheredCount <= 4 && statistics.received - receivedWhenAsked <= 4
-        log.fly(briefly: lonely) { [self] problem in landed(problem, began) }
+        log.fly(briefly: lonely) { [self] problem in landed(problem, began, changes: changes) }
     }
 
-    private func landed(_ problem: DiskError?, _ began: Instant) {
+    private func landed(_ problem: DiskError?, _ began: Instant, changes: Int) {
         if let problem {
             // What was not yet handed to a sync may be written again; a sync that failed is believed for ever.
             guard problem.isNoSpace, !log.syncFailed else { return fail(problem) }
-            return waitForRoom(problem, began)
+            return waitForRoom(problem, began, changes: changes)
         }
         if roomWaits > 0 {
             world.journal.notice("there is room again; the changes that waited are on the disk")
             roomWaits = 0
         }
         let took = world.clock.now - began
-        statistics.flew(took)
+        statistics.flew(took, changes: changes)
         if took > config.syncWarning {
+            statistics.slowSyncs += 1
             world.journal.warning(
                 "fsync-ing the write ahead log took long, which will adversely effect operation latency",
                 ["ms": took.wholeMilliseconds, "fsync.warningthresholdms": config.syncWarning.wholeMilliseconds])
         }
-        flying.release()
+        flying.release(at: world.clock.now, telling: &statistics)
+        narrator.became(durable: log.durable)
         resumePaused()
         if let waiting = waitingToBePlaced {
             waitingToBePlaced = nil
@@ -57,7 +60,7 @@ extension CoordinationServer {
 
     /// The disk is full. Nothing that waits has been acknowledged, and nothing is until it is written: so all of it waits, and
     /// the same bytes are written again until there is room.
-    private func waitForRoom(_ problem: DiskError, _ began: Instant) {
+    private func waitForRoom(_ problem: DiskError, _ began: Instant, changes: Int) {
         if isStopping { return finish() }
         if roomWaits % 20 == 0 {
             world.journal.error(
@@ -67,7 +70,7 @@ extension CoordinationServer {
         roomWaits += 1
         world.after(.milliseconds(500)) { [weak self] in
             guard let self, !isStopping else { return }
-            log.retry { [self] problem in landed(problem, began) }
+            log.retry { [self] problem in landed(problem, began, changes: changes) }
         }
     }
 
@@ -78,5 +81,4 @@ extension CoordinationServer {
 
     /// The zxid that may be told to anybody.
     var durableZxid: Int64 { log.durable }
-    var heldBytes: Int { connections.reduce(0) { $0 + ($1?.heldBytes ?? 0) } }
 }

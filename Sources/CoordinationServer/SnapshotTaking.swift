@@ -70,6 +70,7 @@ extension CoordinationServer {
         snapshots.place(writing) { [self] problem in
             if let problem { return snapshotFailed(problem, nil) }
             isSnapshotting = false
+            statistics.snapshotTime.add((world.clock.now - began).nanoseconds / 1000)
             world.journal.info(
                 "wrote a snapshot",
                 [
@@ -80,6 +81,7 @@ extension CoordinationServer {
     }
 
     func snapshotFailed(_ problem: DiskError, _ writing: SnapshotStore.Writing?) {
+        statistics.failedSnapshots += 1
         world.journal.warning("a snapshot was not written; the log has it all", ["problem": problem])
         core.abandonSnapshot()
         snapshotZxid = -1

@@ -39,6 +39,7 @@ final class TransactionLog {
     var gatheredCount: Int { gathering.count }
     var gatheredBytes: Int { gathering.writer.bytes.count }
     var waitingBytes: Int { gatheredBytes + (flying?.writer.bytes.count ?? 0) }
+    var gatheredChanges: Int { gathering.count }
 
     func append(_ change: TreeChange) {
         if gathering.count == 0 { gathering.first = change.header.zxid }

@@ -101,11 +101,22 @@ package protocol Listener: AnyObject {
 
 package protocol Network: AnyObject {
     /// - Parameter host: empty for every address of both families.
+    /// - Parameter backlog: how many streams may wait to be accepted.
     /// - Parameter accept: returns the new stream's owner, or nil to end it at once.
-    func listen(host: String, port: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?)
-        throws(NetworkError)
-        -> any Listener
+    func listen(
+        host: String, port: Int, backlog: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?
+    ) throws(NetworkError) -> any Listener
     /// Resolves and connects; `handler.opened` or `handler.closed` tells how it went, never from within this call.
     @discardableResult
     func connect(host: String, port: Int, timeout: Duration, handler: any ConnectionHandler) -> any Connection
+}
+
+extension Network {
+    package static var usualBacklog: Int { 1024 }
+
+    package func listen(host: String, port: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?)
+        throws(NetworkError) -> any Listener
+    {
+        try listen(host: host, port: port, backlog: Self.usualBacklog, accept: accept)
+    }
 }

@@ -14,7 +14,7 @@ package final class PosixNetwork: Network {
     }
 
     package func listen(
-        host: String, port: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?
+        host: String, port: Int, backlog: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?
     ) throws(NetworkError) -> any Listener {
         var targets: [Address.Target]
         switch Address.resolve(host.isEmpty ? "::" : host, port, passive: true) {
@@ -24,7 +24,7 @@ package final class PosixNetwork: Network {
         if host.isEmpty, case .success(let fallback) = Address.resolve("0.0.0.0", port, passive: true) {
             targets += fallback  // a machine without IPv6
         }
-        let listener = PosixListener(loop: loop, journal: journal, accept: accept)
+        let listener = PosixListener(loop: loop, journal: journal, backlog: backlog, accept: accept)
         var problem = NetworkError(code: 0, "\(host) has no address")
         for target in targets {
             do throws(NetworkError) {
@@ -179,11 +179,18 @@ final class PosixListener: Listener {
     private let loop: EventLoop
     private let journal: Journal
     private let accept: (any Connection) -> (any ConnectionHandler)?
+    private let backlog: Int32
     private var sockets: [Socket] = []
     private(set) var port = 0
+    /// Since when no descriptor can be had.
+    private var starvedSince: Instant?
 
-    init(loop: EventLoop, journal: Journal, accept: @escaping (any Connection) -> (any ConnectionHandler)?) {
+    init(
+        loop: EventLoop, journal: Journal, backlog: Int,
+        accept: @escaping (any Connection) -> (any ConnectionHandler)?
+    ) {
         self.loop = loop
+        self.backlog = Int32(clamping: max(backlog, 1))
         self.journal = journal
         self.accept = accept
     }
@@ -200,7 +207,7 @@ final class PosixListener: Listener {
             setsockopt(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &only, 4)
         }
         let bound = Address.withRaw(target) { Glibc.bind(fd, $0, $1) }
-        guard bound == 0, Glibc.listen(fd, 1024) == 0 else {
+        guard bound == 0, Glibc.listen(fd, backlog) == 0 else {
             let code = errno
             Glibc.close(fd)
             var words = Address.words(code)
@@ -249,6 +256,12 @@ final class PosixListener: Listener {
                 if code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM { rest(socket, code) }
                 return
             }
+            if let since = starvedSince {
+                starvedSince = nil
+                journal.info(
+                    "connections can be accepted again",
+                    ["port": port, "after_ms": (loop.now - since).wholeMilliseconds])
+            }
             Address.tune(fd)
             let connection = PosixConnection(
                 loop: loop, accepted: fd, peer: Address.decode(&storage, length))
@@ -261,11 +274,14 @@ final class PosixListener: Listener {
         }
     }
 
-    /// Out of descriptors: looking again at once would only burn the processor.
+    /// Out of descriptors: looking again at once would only burn the processor, and saying so each time the log.
     private func rest(_ socket: Socket, _ code: Int32) {
-        journal.warning(
-            "no new connection can be accepted; raise the limit of open files (ulimit -n)",
-            ["port": port, "reason": Address.words(code)])
+        if starvedSince == nil {
+            starvedSince = loop.now
+            journal.warning(
+                "no new connection can be accepted; raise the limit of open files (ulimit -n)",
+                ["port": port, "reason": Address.words(code)])
+        }
         loop.change(socket.fd, 0)
         _ = loop.schedule(at: loop.now + .milliseconds(200)) { [weak self, weak socket] in
             guard let self, let socket, socket.fd >= 0 else { return }

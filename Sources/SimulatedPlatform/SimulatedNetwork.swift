@@ -170,7 +170,7 @@ final class SimulatedNodeNetwork: Network {
     init(_ world: SimulatedWorld) { self.world = world }
 
     func listen(
-        host: String, port: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?
+        host: String, port: Int, backlog: Int, accept: @escaping (any Connection) -> (any ConnectionHandler)?
     ) throws(NetworkError) -> any Listener {
         guard !ended else { throw NetworkError(code: 100, "this life of \(world.node.name) has ended") }
         let listener = SimulatedListener(world.node, accept)
