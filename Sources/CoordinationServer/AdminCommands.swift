@@ -223,11 +223,12 @@ extension CoordinationServer {
 
     fileprivate var lastSnapshotMembers: KeyValuePairs<String, JSON> {
         let directory = config.dataDir + "/version-2"
-        let newest = ((try? world.disk.list(directory)) ?? []).compactMap { LogFormat.zxid(of: $0.name, "snapshot") }
-            .max()
-        guard let newest else { return ["zxid": .string("ffffffffffffffff"), "timestamp": .integer(-1)] }
-        let changed = try? world.disk.modifiedMs("\(directory)/snapshot.\(LogFormat.hex(newest))")
-        return ["zxid": .string(LogFormat.hex(newest)), "timestamp": .integer(changed.map { $0 / 1000 } ?? -1)]
+        let snapshots = ((try? world.disk.list(directory)) ?? []).compactMap { SnapshotFile($0.name, in: directory) }
+        guard let newest = snapshots.max(by: { $0.zxid < $1.zxid }) else {
+            return ["zxid": .string("ffffffffffffffff"), "timestamp": .integer(-1)]
+        }
+        let changed = try? world.disk.modifiedMs(newest.path)
+        return ["zxid": .string(LogFormat.hex(newest.zxid)), "timestamp": .integer(changed.map { $0 / 1000 } ?? -1)]
     }
 
     fileprivate var monitorMembers: [JSON.Member] {
