@@ -44,6 +44,8 @@ struct Distribution {
         let rank = max(Int64((share * Double(count)).rounded(.up)), 1)
         var seen = zeros
         if seen >= rank { return 0 }
+        // The largest is known exactly.
+        if rank >= count { return largest }
         for bucket in buckets.indices {
             seen += buckets[bucket]
             if seen >= rank { return min(max(Distribution.middle(bucket), smallest), largest) }
