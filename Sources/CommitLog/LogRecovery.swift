@@ -331,8 +331,8 @@ struct LogRecovery {
     static func ledger(
         _ directory: String, disk: any Disk, upTo end: Offset, segments: [(base: Offset, file: any File, size: Int64)]
     ) throws(DiskError) -> ProducerLedger {
-        var ledger = ProducerLedger()
         var from = segments.first?.base ?? 0
+        var ledger = ProducerLedger(fromFirstRecord: from == 0)
         let snapshots = try disk.list(directory).compactMap { entry in
             SegmentFiles.parse(entry.name).flatMap { $0.kind == .snapshot ? $0.offset : nil }
         }

@@ -56,8 +56,11 @@ package struct ProducerLedger: Equatable {
     /// Ended transactions whose marker may be above the high watermark still, by first offset.
     private var endings: [(first: Offset, marker: Offset)] = []
     private var openTransactions = 0
+    /// Whether every producer that ever wrote into this log is in `entries`: it was followed from its first record on, and nobody
+    /// was forgotten since. What a snapshot tells may lack those that had expired.
+    private(set) var knowsEveryProducer: Bool
 
-    package init() {}
+    package init(fromFirstRecord knowsEveryProducer: Bool = false) { self.knowsEveryProducer = knowsEveryProducer }
 
     package static func == (a: ProducerLedger, b: ProducerLedger) -> Bool { a.entries == b.entries }
 
@@ -66,7 +69,15 @@ package struct ProducerLedger: Equatable {
     /// What the leader does with a client's batch. Changes nothing.
     package func judge(_ batch: RecordBatch) throws(AppendError) -> Verdict {
         let producerID = batch.producerID
-        guard producerID >= 0, let entry = entries[producerID] else { return .new }
+        guard producerID >= 0 else { return .new }
+        guard let entry = entries[producerID] else {
+            // Kafka takes any number from a producer it does not know: what was in flight behind a batch that this leader refused
+            // a moment ago, not being leader yet, would stand before it. Where nobody was forgotten, that is a gap.
+            guard !knowsEveryProducer || batch.isControl || batch.baseSequence == 0 else {
+                throw .sequenceGap(producerID: producerID, expected: 0, got: batch.baseSequence)
+            }
+            return .new
+        }
         let first = batch.baseSequence
         let last = batch.lastSequence
         if entry.epoch == batch.producerEpoch, !batch.isControl {
@@ -144,6 +155,7 @@ package struct ProducerLedger: Equatable {
         for (id, entry) in entries
         where entry.transactionStart == nil && entry.lastTimestamp >= 0 && nowMs - entry.lastTimestamp >= expirationMs {
             entries[id] = nil
+            knowsEveryProducer = false
         }
     }
 

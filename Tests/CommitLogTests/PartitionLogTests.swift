@@ -110,6 +110,21 @@ struct PartitionLogTests {
         _ = directory
     }
 
+    @Test("takes a producer's later batches only behind its first, unless producers may have been forgotten")
+    func unknownProducers() throws {
+        let (_, log) = try log()
+        func send(_ sequence: Int32) throws(AppendError) {
+            _ = try log.append(batch(producer: .init(id: 7, epoch: 0, baseSequence: sequence)), in: simulation)
+        }
+        #expect(throws: AppendError.sequenceGap(producerID: 7, expected: 0, got: 6)) { try send(6) }
+        try send(0)
+        // Once somebody was forgotten, any number may be right.
+        var ledger = log.ledger
+        ledger.expire(nowMs: .max, expirationMs: 1)
+        #expect(ledger.entries.isEmpty && !ledger.knowsEveryProducer)
+        #expect(ProducerLedger(fromFirstRecord: true).knowsEveryProducer)
+    }
+
     @Test("cuts at any offset and goes on from there") func truncates() throws {
         let (_, log) = try log { $0.segmentBytes = 300 }
         for epoch: Int32 in 0..<10 { _ = try log.append(batch(2), epoch: LeaderEpoch(epoch), in: simulation) }
