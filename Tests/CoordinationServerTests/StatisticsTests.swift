@@ -50,7 +50,9 @@ struct StatisticsTests {
         func admitted(at now: Int64, of tries: Int) -> Int {
             (0..<tries).count { _ in throttle.admits(resuming: false, now: now, chance: 0.5) }
         }
-        let counts = [admitted(at: 0, of: 9), admitted(at: 99, of: 3), admitted(at: 250, of: 9), admitted(at: .max, of: 9)]
+        let counts = [
+            admitted(at: 0, of: 9), admitted(at: 99, of: 3), admitted(at: 250, of: 9), admitted(at: .max, of: 9),
+        ]
         #expect(counts == [5, 0, 2, 5])
     }
 
