@@ -380,7 +380,8 @@ def test_containers_and_ttl_nodes_are_taken_away_alike():
             create("/used/inner/child")
             create("/brief", jute.CREATE_TTL, 5, 50)
             create("/long", jute.CREATE_TTL, 5, 3_600_000)
-            create("/parent", jute.CREATE_TTL, 5, 50)
+            # Long enough for its child to come.
+            create("/parent", jute.CREATE_TTL, 5, 2000)
             create("/parent/child")
             session.call(jute.DELETE, string("/used/inner/child") + integer(-1))
             session.call(jute.DELETE, string("/used/child") + integer(-1))

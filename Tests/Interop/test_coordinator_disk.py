@@ -342,7 +342,8 @@ def test_the_tools_print_what_apaches_print():
             for one, other in zip(ours, theirs):
                 # A multi's operations are bytes printed as text, which each language mends in its own way.
                 if " multi " not in other:
-                    assert one == other
+                    # 3.9 spells it as the others; 3.8 does not.
+                    assert one == other.replace(" createTtl ", " createTTL ")
         for snapshot in snapshots:
             ours, theirs = both("zkSnapShotToolkit", "SnapshotFormatter", "-d", snapshot)
             # The order among siblings, and of sessions, is each program's own.
