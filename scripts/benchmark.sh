@@ -100,7 +100,7 @@ for part in $PARTS; do
         for ((i = 0; i < 20; i++)); do "$ROOT/scripts/kafka-topics.sh" --bootstrap-server "127.0.0.1:$port" --list >/dev/null || exit 1; done
         echo "kafka-topics.sh --list                $((($(date +%s%N) - began) / 20000000)) ms each"
         ;;
-    coordinator) . "$ROOT/scripts/benchmark-coordinator.sh" ;;
+    coordinator) . "$ROOT/Tests/Benchmarks/coordinator.sh" ;;
     scale)
         # What others notice while thousands of sessions, a parent's 100,000 children, a session's 100,000 nodes go.
         ulimit -n "$(ulimit -H -n)"

@@ -159,7 +159,8 @@ status)
                 "$([ "$id" = "$leader" ] && echo '  controller')"
         fi
     done <<<"$running"
-    exec "$ROOT/scripts/status.sh"
+    # How well it is, is said; that something runs was asked.
+    "$ROOT/scripts/status.sh" || true
     ;;
 kill)
     name_and_pid kill "${2:-}"

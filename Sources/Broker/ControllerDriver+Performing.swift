@@ -334,7 +334,7 @@ extension ControllerDriver {
                     "waits_for": ControllerDriver.names(inSync.filter { !suspects.contains($0) }),
                 ])
         case .brokerSuspect(let broker):
-            journal.warning(
+            journal.notice(
                 "relies on no log of a broker before it has caught up: its machine lost power, or its log directory is new",
                 ["broker": broker])
         case .logsCompared(let partition, let ends, let leader):

@@ -589,7 +589,7 @@ def test_cluster_up_twice_kill_restart_and_the_morning_after(checkout):
     done = checkout.script("cluster", "restart", 1)
     assert done.returncode == 0 and "broker 1" in done.stdout, done.stdout + done.stderr
     status = checkout.script("cluster", "status")
-    assert "registered   [0, 1, 2]" in status.stdout and "controller" in status.stdout
+    assert re.search(r"brokers +0 \S+ +1 \S+ +2 \S+", status.stdout) and "controller" in status.stdout, status.stdout
     # The power goes, and comes back.
     checkout.kill_all()
     done = checkout.script("cluster", "up")
@@ -612,7 +612,7 @@ def test_help_goes_to_stdout_and_ends_well(name):
     assert name in done.stdout, f"{name} shows no line to paste:\n{done.stdout}"
 
 
-@pytest.mark.parametrize("name", [name for name in TOOLS if name not in ("zkCli.sh", "zookeeper-shell.sh")])
+@pytest.mark.parametrize("name", [name for name in TOOLS if name not in ("status.sh", "zookeeper-shell.sh") and not name.startswith("zk")])
 def test_no_words_are_answered_with_the_usage(name):
     done = run(ROOT / "scripts" / name, timeout=10)
     assert done.returncode == 1 and done.stdout == ""

@@ -30,7 +30,8 @@ package struct SnapshotToolkit {
     }
 
     private func details(_ loaded: borrowing LoadedSnapshot, _ zxid: Int64, _ write: (String) -> Void) {
-        write("ZNode Details (count=\(loaded.tree.nodeCount)):\n")
+        // Apache counts the root twice: it stands under "" and under "/".
+        write("ZNode Details (count=\(loaded.tree.nodeCount + 1)):\n")
         var last = zxid
         loaded.tree.walk(enter: { node in
             last = max(last, node.mzxid, node.pzxid)
