@@ -75,7 +75,8 @@ def test_transcript(recorded_cluster, name):
     elif ANY_ORDER.search(command):
         expected, got = sorted(expected.splitlines()), sorted(got.splitlines())
     assert got == expected, told
-    lines = [line for line in masked(transcript.stderr).splitlines() if line.strip()]
+    said = transcript.stderr.replace("127.0.0.1:19091", f"127.0.0.1:{cluster.ports[1]}")
+    lines = [line for line in masked(said).splitlines() if line.strip()]
     if lines:
         # The first line of what the original says on stderr, be there help or hints behind it.
         assert lines[0].removesuffix(" ").split(" (org.apache")[0] in masked(done.stderr), told
