@@ -205,8 +205,8 @@ extension ZnodeTree {
         switch OwnerKind(node.owner) {
         case .container:
             return node.cversion != 0
-                || rules.neverUsedContainerMs > 0 && wallMs - node.mtime > rules.neverUsedContainerMs
-        case .ttl(let ttl): return wallMs - node.mtime > ttl
+                || rules.neverUsedContainerMs > 0 && wallMs &- node.mtime > rules.neverUsedContainerMs
+        case .ttl(let ttl): return wallMs &- node.mtime > ttl
         case .nobody, .session: return false
         }
     }

@@ -11,6 +11,8 @@ import Testing
 /// A leader of two partitions that keeps what it acknowledges, and refuses as a test says.
 private final class Leader {
     var kept: [Int32: [String]] = [:]
+    /// Producer id and first number of every batch kept, by partition.
+    var numbers: [Int32: [(id: Int64, first: Int32, count: Int)]] = [:]
     /// What becomes of the n-th Produce request.
     var plan: (Int, [Int32: Int]) -> ErrorCode? = { _, _ in ErrorCode.none }
     private(set) var requests = 0
@@ -25,7 +27,7 @@ private final class Leader {
         switch header.key {
         case .apiVersions:
             return ApiVersionsResponse.with {
-                $0.apiKeys = [ApiKey.produce, .metadata, .apiVersions].map { key in
+                $0.apiKeys = [ApiKey.produce, .metadata, .apiVersions, .initProducerID].map { key in
                     .with {
                         $0.apiKey = key.rawValue
                         $0.maxVersion = key.versions.upperBound
@@ -53,6 +55,13 @@ private final class Leader {
                     }
                 ]
             }
+        case .initProducerID:
+            guard let request = try? InitProducerIdRequest.decode(body, version: header.version) else { return nil }
+            return InitProducerIdResponse.with {
+                // A broker without transactions refuses every transactional id, the empty one too.
+                $0.errorCode = request.transactionalID == nil ? .none : .invalidRequest
+                $0.producerID = 42
+            }
         case .produce:
             guard let request = try? ProduceRequest.decode(body, version: header.version) else { return nil }
             requests += 1
@@ -60,7 +69,14 @@ private final class Leader {
             let sizes = Dictionary(uniqueKeysWithValues: batches.map { ($0.index, $0.records.count) })
             guard let code = plan(requests, sizes) else { return nil }
             if code == .none {
-                for batch in batches { kept[batch.index, default: []] += values(batch.records) }
+                for batch in batches {
+                    kept[batch.index, default: []] += values(batch.records)
+                    batch.records.withBytes { raw in
+                        guard let whole = try? RecordBatch(raw) else { return }
+                        numbers[batch.index, default: []].append(
+                            (whole.producerID, whole.baseSequence, Int(whole.lastOffsetDelta) + 1))
+                    }
+                }
             }
             return ProduceResponse.with {
                 $0.responses = [
@@ -168,6 +184,22 @@ struct RecordSenderTests {
         let (leader, lost, failures) = send(1000) { _, _ in ErrorCode.none }
         expectInOrder(leader, 1000)
         #expect(lost.isEmpty && failures == 0)
+    }
+
+    @Test("numbers its batches without a gap when it is idempotent, also those that had to be sent again")
+    func idempotent() {
+        let (leader, lost, _) = send(1000, settings: { $0.isIdempotent = true }) { request, _ in
+            request % 3 == 1 ? .notLeaderOrFollower : ErrorCode.none
+        }
+        expectInOrder(leader, 1000)
+        #expect(lost.isEmpty && leader.numbers.count == 2)
+        for (_, batches) in leader.numbers {
+            var due: Int32 = 0
+            for batch in batches {
+                #expect(batch.id == 42 && batch.first == due)
+                due += Int32(batch.count)
+            }
+        }
     }
 
     @Test("keeps the order when leaders refuse and connections are lost") func retries() {

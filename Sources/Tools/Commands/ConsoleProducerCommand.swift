@@ -139,13 +139,13 @@ struct ProducerWords {
             throw CommandLineError(
                 "Invalid value \(acks) for configuration acks: String must be one of: all, -1, 0, 1")
         }
-        let idempotence = properties["enable.idempotence"] ?? "false"
+        let idempotence = properties["enable.idempotence"] ?? "true"
         guard ["true", "false"].contains(idempotence) else {
             throw CommandLineError(
                 "Invalid value \(idempotence) for configuration enable.idempotence: Expected value to be either true or false"
             )
         }
-        // Kafka's is on by itself; here it must be asked for until its first batches are shown to wait for no id in vain.
+        // As Kafka's: without acks=all it is off, unless it was asked for, which cannot be.
         if sending.acks != -1, properties["enable.idempotence"] == "true" {
             throw CommandLineError("Must set acks to all in order to use the idempotent producer.")
         }

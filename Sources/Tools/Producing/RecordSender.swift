@@ -151,10 +151,11 @@ package final class RecordSender {
         guard !isIntroducing else { return }
         isIntroducing = true
         var request = InitProducerIdRequest()
+        request.transactionalID = nil
         request.transactionTimeoutMs = Int32.max
         cluster.ask(
             .anyBroker, request, until: world.clock.now + settings.deliveryTimeout,
-            again: { $0.errorCode == .none ? nil : $0.errorCode }
+            again: { $0.errorCode.isRetriable ? $0.errorCode : nil }
         ) { [self] result in
             isIntroducing = false
             guard case .success(let answer) = result, answer.errorCode == .none else { return refresh() }
