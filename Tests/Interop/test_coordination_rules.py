@@ -361,7 +361,7 @@ def compare(sides, seed):
 
 
 def test_containers_and_ttl_nodes_are_taken_away_alike():
-    """What stays and what goes; the order among them is a hash table's there."""
+    """What stays and what goes, and the child before its parent; all else in the order is up to the moment of the check."""
     with pair(**{"znode.container.checkIntervalMs": 100, "znode.container.maxPerMinute": 60_000}) as servers:
         left = []
         for server in servers:
@@ -390,7 +390,10 @@ def test_containers_and_ttl_nodes_are_taken_away_alike():
                 return session.call(jute.CHILDREN, string("/") + boolean(False))[2]
 
             eventually(lambda: "used" not in children() and "brief" not in children(), "the used container and the TTL node go")
-            left.append((children(), session.taken_events()))
+            events = session.taken_events()
+            for child, parent in (("/used/inner/child", "/used/inner"), ("/used/child", "/used"), ("/used/inner", "/used")):
+                assert events.index((2, child)) < events.index((2, parent)), f"{child} before {parent} in {events}"
+            left.append((children(), sorted(events)))
             session.call(jute.DELETE, string("/parent/child") + integer(-1))
             eventually(lambda: "parent" not in children(), "a TTL node goes when its last child has gone")
         assert left[0] == left[1]
