@@ -2,9 +2,8 @@ import ClusterModel
 import CommitLog
 import Platform
 
-/// What a broker does now and then without being asked: checkpoints, flushes, the look at lagging replicas, the
-/// removal of
-/// deleted files.
+/// What a broker does now and then without being asked: checkpoints, flushes, the look at lagging replicas, retention, the removal
+/// of deleted files.
 package final class Housekeeping {
     private let world: any World
     private let partitions: PartitionDirectory
@@ -23,6 +22,13 @@ package final class Housekeeping {
         every(.milliseconds(max(1, config.replicaLagMax.wholeMilliseconds / 2))) { $0.checkLag() }
         every(.seconds(1)) { $0.flush() }
         every(.seconds(30)) { $0.tidy() }
+        // The first look comes soon: what has piled up during a long stop shall not wait.
+        let check = config[BrokerKeys.retentionCheck]
+        world.after(min(check, .seconds(30))) { [weak self] in
+            guard let self, self.isRunning else { return }
+            self.retain()
+            self.every(check) { $0.retain() }
+        }
     }
 
     func stop() { isRunning = false }
@@ -41,7 +47,14 @@ package final class Housekeeping {
     }
 
     private func flush() {
-        for host in partitions.hosts where host.config.log.flushMs != .max { host.log.flushIfDue() }
+        for host in partitions.hosts {
+            if host.config.log.flushMs != .max { host.log.flushIfDue() }
+            host.log.removeDeletedFiles()
+        }
+    }
+
+    private func retain() {
+        for host in partitions.hosts { host.retain() }
     }
 
     private func tidy() {

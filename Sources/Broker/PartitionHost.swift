@@ -400,6 +400,15 @@ package final class PartitionHost {
         return wanted
     }
 
+    /// Old segments go, on leaders and followers alike: never what is not committed.
+    func retain() {
+        guard !isOffline, !isHeld else { return }
+        let start = log.logStartOffset
+        log.retain(config.retention, highWatermark: highWatermark)
+        // Whoever deletes records, or asks for the start, may wait for this.
+        if log.logStartOffset != start { surroundings.waiting.wake(place) }
+    }
+
     /// The lowest start among the live replicas; nil where this is not the leader.
     package var lowWatermark: Offset? {
         guard role == .leader else { return nil }

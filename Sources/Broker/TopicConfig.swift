@@ -12,6 +12,11 @@ package struct TopicConfig: Equatable, Sendable {
     /// `retention.ms`, `retention.bytes`: -1 for no limit.
     package var retentionMs: Int64 = 604_800_000
     package var retentionBytes: Int64 = -1
+    package var retention: RetentionRules {
+        RetentionRules(
+            deletes: deletes, milliseconds: retentionMs < 0 ? nil : retentionMs,
+            bytes: retentionBytes < 0 ? nil : retentionBytes)
+    }
     /// `min.insync.replicas`
     package var minInSync = 1
     /// `max.message.bytes`
@@ -21,8 +26,6 @@ package struct TopicConfig: Equatable, Sendable {
     /// `message.timestamp.before.max.ms`, `message.timestamp.after.max.ms`
     package var timestampBeforeMaxMs = Int64.max
     package var timestampAfterMaxMs = Int64.max
-    /// `file.delete.delay.ms`
-    package var fileDeleteDelayMs: Int64 = 60_000
     /// `unclean.leader.election.enable`
     package var allowsUncleanElection = false
     /// `leader.replication.throttled.replicas`, `follower.replication.throttled.replicas`
@@ -47,6 +50,8 @@ package struct TopicConfig: Equatable, Sendable {
         log.segmentIndexBytes = value(TopicKeys.indexBytes)
         log.flushMessages = Int64(value(TopicKeys.flushMessages))
         log.flushMs = Int64(value(TopicKeys.flushMs))
+        log.segmentJitterMs = Int64(value(TopicKeys.segmentJitter))
+        log.fileDeleteDelayMs = Int64(value(TopicKeys.fileDeleteDelay))
         log.producerExpirationMs = defaults.producerExpirationMs
         let policy = value(TopicKeys.cleanupPolicy)
         deletes = policy.contains("delete")
@@ -62,7 +67,6 @@ package struct TopicConfig: Equatable, Sendable {
         if timestampBeforeMaxMs == .max { timestampBeforeMaxMs = both }
         timestampAfterMaxMs = Int64(value(TopicKeys.timestampAfter))
         if timestampAfterMaxMs == .max { timestampAfterMaxMs = both }
-        fileDeleteDelayMs = Int64(value(TopicKeys.fileDeleteDelay))
         allowsUncleanElection = value(TopicKeys.uncleanElection)
         leaderThrottled = overrides[TopicKeys.leaderThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none
         followerThrottled = overrides[TopicKeys.followerThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none

@@ -233,10 +233,11 @@ extension PartitionLog {
     }
 
     /// Seals the last segment and begins a new one. Its file is made by the lane; until then writes wait.
-    private func roll(at baseOffset: Offset) {
+    func roll(at baseOffset: Offset) {
         let old = active
         guard baseOffset > old.baseOffset else { return }
         let segment = Segment(baseOffset: baseOffset, directory: directory, nowMs: world.clock.wallMs, disk: disk)
+        segment.rollJitterMs = drawJitter()
         old.finishTimes()
         segments.append(segment)
         recent.clear()
@@ -247,6 +248,12 @@ extension PartitionLog {
         inFlight += 1
         if isRolling || !deferred.isEmpty { deferred.append(.roll(roll)) } else { perform(roll) }
         world.journal.debug("rolled a segment", ["partition": partition, "base": baseOffset])
+    }
+
+    /// Logs that were begun together shall not roll together.
+    func drawJitter() -> Int64 {
+        let most = min(settings.segmentJitterMs, settings.segmentMs)
+        return most <= 0 ? 0 : Int64(world.random() % UInt64(most))
     }
 
     private func perform(_ roll: Roll) {
@@ -269,6 +276,9 @@ extension PartitionLog {
                 roll.old.timeIndex.file.seal()
                 goOn()
                 sync { _ in }
+                let next = afterRoll
+                afterRoll = nil
+                next?()
             case .failure(let error):
                 fail(error)
                 goOn()

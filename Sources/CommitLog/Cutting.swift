@@ -78,6 +78,7 @@ extension PartitionLog {
     private func startOver(at offset: Offset, _ then: @escaping (AppendError?) -> Void) {
         let removed = segments.map(\.baseOffset)
         let segment = Segment(baseOffset: offset, directory: directory, nowMs: world.clock.wallMs, disk: disk)
+        segment.rollJitterMs = drawJitter()
         segments = [segment]
         logStartOffset = offset
         ends(at: offset)

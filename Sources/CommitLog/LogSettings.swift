@@ -4,6 +4,10 @@ package struct LogSettings: Equatable, Sendable {
     package var segmentBytes = 1 << 30
     /// `segment.ms`: by the records' own timestamps; by the wall clock where they have none.
     package var segmentMs: Int64 = 604_800_000
+    /// `segment.jitter.ms`: each segment's `segment.ms` is shortened by up to this.
+    package var segmentJitterMs: Int64 = 0
+    /// `file.delete.delay.ms`: how long what was deleted stays on the disk.
+    package var fileDeleteDelayMs: Int64 = 60_000
     /// `index.interval.bytes`
     package var indexIntervalBytes = 4096
     /// `segment.index.bytes`: when either index has no room left the segment is rolled.

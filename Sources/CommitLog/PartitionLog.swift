@@ -119,6 +119,10 @@ package final class PartitionLog {
     /// A segment's file is being made. Everything behind it waits, so that a crash finds no later segment without the earlier
     /// one's records.
     var isRolling = false
+    /// Waits for the new segment's file: the old one may go then.
+    var afterRoll: (() -> Void)?
+    /// Given up, and removed after `file.delete.delay.ms`. Oldest first; a start removes those that were left.
+    var deletedFiles: [(paths: [String], at: Instant)] = []
     var deferred: [Deferred] = []
     /// An operation that must be alone (cutting, closing) waits for quiet or works; everything later waits for it.
     var isExclusive = false
@@ -160,6 +164,7 @@ package final class PartitionLog {
         ledger = loaded.ledger
         epochs = loaded.epochs
         lastSync = world.clock.now
+        active.rollJitterMs = drawJitter()
     }
 
     var active: Segment {

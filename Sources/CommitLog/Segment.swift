@@ -21,6 +21,8 @@ final class Segment {
     /// The largest timestamp of the first append: what `segment.ms` counts from. Nil in an empty segment.
     var firstTimestamp: Int64?
     let createdMs: Int64
+    /// How much sooner than `segment.ms` it is rolled.
+    var rollJitterMs: Int64 = 0
     /// A crash cannot take the file's name away any more.
     var nameIsDurable: Bool
 
@@ -56,6 +58,9 @@ final class Segment {
             offsetOfMaxTimestamp = last.offset
         }
     }
+
+    /// It grows no more, and its indexes are in their files.
+    var isSealed: Bool { offsetIndex.file.isSealed && timeIndex.file.isSealed }
 
     var path: String { SegmentFiles.path(directory, baseOffset, .log) }
 
@@ -95,7 +100,7 @@ final class Segment {
         } else {
             waited = nowMs - createdMs
         }
-        return waited > settings.segmentMs || offsetIndex.isFull(settings.segmentIndexBytes)
+        return waited > settings.segmentMs - rollJitterMs || offsetIndex.isFull(settings.segmentIndexBytes)
             || timeIndex.isFull(settings.segmentIndexBytes)
     }
 
