@@ -18,6 +18,8 @@ from kazoo.security import make_acl, make_digest_acl
 from harness import BINARY, Process, eventually, free_port, port_answers
 
 JAR = Path("/usr/share/java/zookeeper.jar")
+# AdminServer is there only with it beside.
+SERVLETS = Path("/usr/share/java/servlet-api.jar")
 # super:secret
 SUPER = "super:lK75jTNcA+U9vtVEw5vB51mj/w4="
 
@@ -92,10 +94,7 @@ class Load(threading.Thread):
         self.base = f"/load/{name}"
         self.client.ensure_path(self.base)
         self.client.ensure_path(self.base + "/queue")
-
-    @property
-    def session(self):
-        return self.client.client_id
+        self.session = self.client.client_id
 
     def run(self):
         number = 0
@@ -238,10 +237,15 @@ class Coordinator:
             if key in ("extendedTypesEnabled", "preAllocSize", "snapCount", "DigestAuthenticationProvider.superDigest",
                        "snapshot.compression.method")]
         self.process = Process(
-            "zookeeper", ["java", *words, "-XX:TieredStopAtLevel=1", "-cp", JAR, "-Xmx256m",
+            "zookeeper", ["java", *words, "-XX:TieredStopAtLevel=1", "-cp", f"{JAR}:{SERVLETS}", "-Xmx256m",
                           "org.apache.zookeeper.server.ZooKeeperServerMain", config],
-            self.directory / "apache.out", lambda server: port_answers(self.port) and self.word("ruok") == "imok")
+            self.directory / "apache.out", lambda server: port_answers(self.port) and "Mode: " in self.word("srvr"))
         return self.process.start(wait)
+
+    def move(self):
+        """The next start is at another port: whoever knocks while Apache's server begins may never be answered."""
+        self.port = free_port()
+        self.settings["clientPort"] = self.port
 
     def word(self, word):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5) as stream:
