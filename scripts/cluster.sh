@@ -11,7 +11,7 @@ scripts/cluster.sh kill N                       kill -9 broker N
 scripts/cluster.sh pause N | resume N           SIGSTOP and SIGCONT: a zombie, and its return
 scripts/cluster.sh restart N                    start broker N again (stopped first if it runs)
 scripts/cluster.sh logs [N]                     what broker N writes, as it comes; without N all of them
-                                                (N may be the word coordinator)
+                                                (N may be the word coordinator; only a terminal is kept up to date)
 TEXT
 }
 
@@ -140,6 +140,17 @@ up() {
     echo " stop    scripts/cluster.sh down"
 }
 
+# Of these words the one after them is a broker's id, or the coordinator.
+case ${1:-} in
+kill | pause | resume | restart | logs)
+    case ${2:-} in
+    --help | -h) usage; exit 0 ;;
+    coordinator) ;;
+    *[!0-9]*) fail "$2 is no broker's id; scripts/cluster.sh $1 N, or scripts/cluster.sh $1 coordinator" ;;
+    esac
+    ;;
+esac
+
 case ${1:-} in
 up) shift; up "$@" ;;
 down)
@@ -185,7 +196,8 @@ logs)
         for file in "$LOG_DIR"/zookeeper.out "$LOG_DIR"/kafkaServer*.out; do [ -e "$file" ] && files+=("$file"); done
     fi
     [ ${#files[@]} -gt 0 ] && [ -e "${files[0]}" ] || fail "no log yet; start: scripts/cluster.sh up"
-    exec tail -n 20 -F "${files[@]}"
+    # Into a pipe or a file it ends, as nobody is there to stop it.
+    if [ -t 1 ]; then exec tail -n 20 -F "${files[@]}"; else exec tail -n 200 "${files[@]}"; fi
     ;;
 restart)
     id=${2:-}
