@@ -32,6 +32,9 @@ package enum CommandTable {
             Command("kafka-leader-election", "elects preferred or unclean leaders", LeaderElectionCommand.run),
             Command("kafka-reassign-partitions", "moves replicas between brokers", ReassignPartitionsCommand.run),
             Command("kafka-log-dirs", "sizes and places of replicas, as JSON", LogDirsCommand.run),
+            Command(
+                "kafka-replica-verification", "compares the replicas of partitions with each other",
+                ReplicaVerificationCommand.run),
             Command("kafka-delete-records", "moves the beginning of partitions forward", DeleteRecordsCommand.run),
         ]
     }

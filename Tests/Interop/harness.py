@@ -15,13 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("LETTERBOX_BINARY", ROOT / ".build/release/letterbox"))
+PORTS = [int(port) for port in os.environ.get("LETTERBOX_TEST_PORTS", "12000-30000").split("-")]
 ENVIRONMENT = {**os.environ, "SWIFT_BACKTRACE": "enable=no", "LETTERBOX_LOG_STYLE": "narrated"}
 
 
 def free_port():
     """Below the ephemeral range, so that no outgoing connection can take it between two starts of a server."""
     while True:
-        port = random.randint(12000, 30000)
+        port = random.randint(*PORTS)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -32,13 +33,13 @@ def free_port():
 
 
 def eventually(condition, what, seconds=20):
-    """The value of `condition` as soon as it is true; fails the test when it never is."""
+    """The value of `condition` as soon as it is true; fails the test when it never is. `what` may be asked for at the end."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
         time.sleep(0.02)
 
 
@@ -93,36 +94,73 @@ def port_answers(port):
     return False
 
 
-class Cluster:
-    """A coordinator (ours, or Debian's ZooKeeper) and brokers 0, 1, … in a temporary directory."""
+def mode(port):
+    """What a coordinator says it is: standalone, leader or follower; None while it does not serve."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as connection:
+        connection.sendall(b"srvr")
+        found = re.search("Mode: (\\w+)", connection.makefile().read())
+        return found and found[1]
+    return None
 
-    def __init__(self, brokers=1, coordinator="letterbox", **settings):
+
+class Cluster:
+    """A coordinator (ours, Debian's ZooKeeper, or an ensemble of three of those) and brokers 0, 1, … in a temporary directory.
+
+    `tick_time` is the coordinator's, in milliseconds: sessions last between 2 and 20 of them."""
+
+    def __init__(self, brokers=1, coordinator="letterbox", tick_time=None, **settings):
         self.directory = Path(tempfile.mkdtemp(prefix="letterbox-"))
         self.settings = settings
-        self.client_port = free_port()
-        self.coordinator = self._zookeeper() if coordinator == "zookeeper" else self._coordinator()
+        self.tick_time = tick_time
+        self.keep = bool(os.environ.get("LETTERBOX_KEEP"))
+        self.client_ports = [free_port() for _ in range(3 if coordinator == "ensemble" else 1)]
+        self.client_port = self.client_ports[0]
+        make = {"letterbox": self._letterbox, "zookeeper": self._zookeeper, "ensemble": self._ensemble}[coordinator]
+        self.coordinators = make()
+        self.coordinator = self.coordinators[0]
         self.ports = [free_port() for _ in range(brokers)]
         self.brokers = [self._broker(number) for number in range(brokers)]
 
-    def _coordinator(self):
-        config = self.directory / "zookeeper.properties"
+    def _coordinator_config(self, name, number=0, tick_time=None, more=""):
+        config = self.directory / name
+        tick_time = self.tick_time or tick_time
         config.write_text(
-            f"dataDir={self.directory}/zookeeper\nclientPort={self.client_port}\nmaxClientCnxns=0\n"
-            "admin.enableServer=false\n4lw.commands.whitelist=*\n")
-        return Process(
+            f"dataDir={self.directory}/zookeeper{number or ''}\nclientPort={self.client_ports[number]}\nmaxClientCnxns=0\n"
+            "admin.enableServer=false\n4lw.commands.whitelist=*\n" + (f"tickTime={tick_time}\n" if tick_time else "") + more)
+        return config
+
+    def _letterbox(self):
+        config = self._coordinator_config("zookeeper.properties")
+        return [Process(
             "coordinator", [BINARY, "coordinator", config], self.directory / "coordinator.out",
-            lambda server: "binding to port" in server.output() and port_answers(self.client_port))
+            lambda server: "binding to port" in server.output() and port_answers(self.client_port))]
+
+    def _apache(self, program, config, number, ready):
+        # Short-lived servers start quicker without the second compiler.
+        return Process(
+            f"zookeeper {number}",
+            ["java", "-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/zookeeper.jar", "-Xmx256m",
+             f"org.apache.zookeeper.server.{program}", config],
+            self.directory / f"coordinator{number or ''}.out", ready)
 
     def _zookeeper(self):
-        config = self.directory / "zoo.cfg"
-        config.write_text(
-            f"dataDir={self.directory}/zookeeper\nclientPort={self.client_port}\ntickTime=2000\nmaxClientCnxns=0\n"
-            "admin.enableServer=false\n4lw.commands.whitelist=*\n")
-        jars = "/usr/share/java/zookeeper.jar"
-        return Process(
-            "zookeeper",
-            ["java", "-cp", jars, "-Xmx256m", "org.apache.zookeeper.server.ZooKeeperServerMain", config],
-            self.directory / "coordinator.out", lambda server: port_answers(self.client_port))
+        config = self._coordinator_config("zoo.cfg", tick_time=2000)
+        return [self._apache("ZooKeeperServerMain", config, 0, lambda _: mode(self.client_port))]
+
+    def _ensemble(self):
+        servers = "".join(f"server.{number}=127.0.0.1:{free_port()}:{free_port()}\n" for number in range(1, 4))
+        processes = []
+        for number, port in enumerate(self.client_ports):
+            # Limits are counted in ticks: ten seconds to follow a leader, five to keep up with it.
+            tick = self.tick_time or 2000
+            config = self._coordinator_config(
+                f"zoo{number}.cfg", number, 2000, f"initLimit={10000 // tick}\nsyncLimit={max(2, 5000 // tick)}\n{servers}")
+            directory = self.directory / f"zookeeper{number or ''}"
+            directory.mkdir()
+            (directory / "myid").write_text(f"{number + 1}\n")
+            processes.append(
+                self._apache("quorum.QuorumPeerMain", config, number, lambda _, port=port: mode(port)))
+        return processes
 
     def _broker(self, number):
         config = self.directory / f"server-{number}.properties"
@@ -131,7 +169,7 @@ class Cluster:
             "listeners": f"PLAINTEXT://:{self.ports[number]}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.ports[number]}",
             "log.dirs": f"{self.directory}/broker-{number}",
-            "zookeeper.connect": f"127.0.0.1:{self.client_port}",
+            "zookeeper.connect": self.zookeeper,
             "zookeeper.session.timeout.ms": 6000,
             "group.initial.rebalance.delay.ms": 0,
             **self.settings,
@@ -144,17 +182,21 @@ class Cluster:
             lambda server: "started (kafka.server.KafkaServer)" in server.output())
 
     def __enter__(self):
-        self.coordinator.start()
-        for broker in self.brokers:
-            broker.start(wait=False)
-        for broker in self.brokers:
-            broker.wait_ready()
+        try:
+            for group in (self.coordinators, self.brokers):
+                for process in group:
+                    process.start(wait=False)
+                for process in group:
+                    process.wait_ready()
+        except BaseException as error:
+            self.__exit__(type(error))
+            raise
         return self
 
     def __exit__(self, kind, *_):
-        for process in [*self.brokers, self.coordinator]:
+        for process in [*self.brokers, *self.coordinators]:
             process.kill()
-        if kind is None and not os.environ.get("LETTERBOX_KEEP"):
+        if kind is None and not self.keep:
             shutil.rmtree(self.directory, ignore_errors=True)
         else:
             print(f"logs and data kept in {self.directory}")
@@ -165,7 +207,7 @@ class Cluster:
 
     @property
     def zookeeper(self):
-        return f"127.0.0.1:{self.client_port}"
+        return ",".join(f"127.0.0.1:{port}" for port in self.client_ports)
 
     # The tools, as a user calls them.
 
