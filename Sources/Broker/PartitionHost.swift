@@ -78,10 +78,13 @@ package final class PartitionHost {
     /// As the last LeaderAndIsr said; also while following.
     package private(set) var leaderID = BrokerID.none
     package private(set) var leaderEpoch = LeaderEpoch.none
+    /// The first of the epochs in which this broker has led without a break: nothing appended since can have been cut off.
+    private var leadingSince = LeaderEpoch.none
     package private(set) var partitionEpoch: PartitionEpoch = -1
     package private(set) var replicas: [BrokerID] = []
     private let me: BrokerID
     private let surroundings: Surroundings
+    private var turnedAway = TurnedAway()
     /// What waits while one log takes another one's place.
     private var held: [() -> Void]?
     /// Records were cut off the log: whoever copies it must do the same.
@@ -124,6 +127,7 @@ package final class PartitionHost {
         let known = min(highWatermark, log.nextOffset)
         if role != .leader {
             leader = LeaderReplica(me: me, highWatermark: known, settings: leader.settings)
+            leadingSince = leadership.epoch
         }
         role = .leader
         leaderID = me
@@ -218,7 +222,10 @@ package final class PartitionHost {
         allowsZstd: Bool = true,
         then: @escaping (Result<(range: AppendedRange, timestamp: Int64), PartitionError>) -> Void
     ) {
-        guard role == .leader else { return then(.failure(.notLeaderOrFollower)) }
+        guard role == .leader else {
+            turnedAway.note(UnsafeRawBufferPointer(bytes), at: surroundings.clock.now)
+            return then(.failure(.notLeaderOrFollower))
+        }
         if let reason = log.offlineReason { return then(.failure(.storage(reason))) }
         if let refusal = leader.admits(acks) { return then(.failure(.refused(refusal))) }
         if config.usesLogAppendTime || rules.oldestMs != .max || rules.newestMs != .max {
@@ -235,6 +242,9 @@ package final class PartitionHost {
                 // Nobody could ever end its transaction, and readers of committed records would wait behind it for
                 // ever.
                 if batch.isTransactional { return then(.failure(.noTransactions)) }
+                if turnedAway.comesTooSoon(batch, behind: log.ledger, at: surroundings.clock.now) {
+                    return then(.failure(.notLeaderOrFollower))
+                }
             }
         } catch {
             return then(.failure(.records(error)))
@@ -274,11 +284,12 @@ package final class PartitionHost {
         }
     }
 
-    /// How an `acks=all` append stands; never `waiting` for a partition that is no longer led under the append's epoch.
+    /// How an `acks=all` append stands; never `waiting` once somebody else has led since the append's epoch. A new epoch of the
+    /// same leader, as when a follower has died, takes nothing back.
     package func verdict(_ acks: AcksRequirement, upTo end: Offset, epoch: LeaderEpoch) -> Result<
         AcksVerdict, PartitionError
     > {
-        guard role == .leader, leaderEpoch == epoch else { return .failure(.notLeaderOrFollower) }
+        guard role == .leader, epoch >= leadingSince else { return .failure(.notLeaderOrFollower) }
         if let reason = log.offlineReason { return .failure(.storage(reason)) }
         return .success(leader.verdict(for: acks, upTo: end))
     }

@@ -266,6 +266,25 @@ struct ReplicasTests {
         try stage.check(producer.receipts)
     }
 
+    @Test("a follower's leaving takes nothing from those who wait at the leader, though it begins a new epoch")
+    func goesOnLeading() throws {
+        let stage = try ReplicaStage()
+        let producer = ReceiptKeeper(stage, pause: .zero)
+        #expect(stage.simulation.run(within: .seconds(10)) { producer.receipts.count >= 20 })
+        let epoch = try #require(stage.host(0)?.leaderEpoch)
+        var hasStopped = false
+        stage.stage.brokers[2]?.stop { hasStopped = true }
+        #expect(stage.simulation.run(within: .seconds(5)) { hasStopped })
+        stage.crash(2)
+        let acknowledged = producer.receipts.count
+        #expect(stage.simulation.run(within: .seconds(2)) { producer.receipts.count > acknowledged + 10 })
+        #expect(stage.host(0)?.leaderEpoch ?? .none > epoch)
+        #expect(producer.refusals == [])
+        stage.restart(2)
+        producer.isStopping = true
+        try stage.check(producer.receipts)
+    }
+
     @Test(
         "whatever breaks, what was acknowledged stays, once and at its offset", arguments: (1...12).map { UInt64($0) })
     func survives(seed: UInt64) throws {
