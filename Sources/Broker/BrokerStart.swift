@@ -32,6 +32,8 @@ package final class BrokerStart {
     private var waitLine: TimerID?
     private var lastTrouble = "no answer yet"
     private var isPrepared = false
+    /// Counts sessions that began before the logs were loaded: what an older one asked for is void.
+    private var preparation = 0
     private var isReady = false
     private var isStopped = false
     private var listeners: [Endpoint]
@@ -192,6 +194,7 @@ package final class BrokerStart {
                 Registration.RememberedSession(id: client.identity.id, password: client.identity.password))
             isPrepared ? register() : prepare()
         case .expired:
+            preparation += 1
             world.journal.warning("gave up every role: they belonged to the session")
             node.sessionEnded()
             client.startNewSession()
@@ -203,19 +206,22 @@ package final class BrokerStart {
 
     private func prepare() {
         guard let registration = node.registration, let client else { return }
+        preparation += 1
+        let isOver: () -> Bool = { [self, preparation] in isStopped || preparation != self.preparation }
         let next: () -> Void = { [self] in
             registration.prepare { [self] result in
-                guard !isStopped else { return }
+                guard !isOver() else { return }
                 switch result {
                 // The new session begins over.
                 case .failure(.coordinator(.sessionExpired)): break
                 case .failure(let refusal): fail(refusal.description)
-                case .success(let clusterID): found(clusterID)
+                case .success(let clusterID): found(clusterID, isOver)
                 }
             }
         }
         guard connect.chroot.isEmpty else {
             return client.makeChroot { [self] result in
+                guard !isOver() else { return }
                 if case .failure(let error) = result, error != .sessionExpired {
                     return fail("\(connect.chroot) cannot be made at the coordinator: \(error)")
                 }
@@ -225,7 +231,7 @@ package final class BrokerStart {
         next()
     }
 
-    private func found(_ clusterID: String) {
+    private func found(_ clusterID: String, _ isOver: @escaping () -> Bool) {
         node.clusterID = clusterID
         world.journal.notice("Cluster ID = \(clusterID)")
         for directory in directories {
@@ -247,7 +253,8 @@ package final class BrokerStart {
         }
         guard let settings = node.topicSettings else { return }
         settings.sessionBegan { [self] in
-            guard !isStopped else { return }
+            // Logs are loaded once, and only with settings that were read to the end.
+            guard !isOver() else { return }
             loadLogs()
         }
     }

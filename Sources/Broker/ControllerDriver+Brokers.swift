@@ -168,7 +168,7 @@ extension ControllerDriver {
                         case .superseded: .invalidUpdateVersion
                         case .ineligible: asked.topicID.isZero ? .operationNotAttempted : .ineligibleReplica
                         case .recoveryConflict: .invalidRequest
-                        case .busy: .operationNotAttempted
+                        case .undecided: .unknownServerError
                         }
                 }
                 return result

@@ -32,7 +32,7 @@ extension ControllerDriver {
                     if failure != nil { self?.topicChanged(name, term) }
                 }
             case .setAssignment(let name, let contents): setAssignment(name, contents, term)
-            case .askLogEnds(let broker, _, let partitions): askLogEnds(broker, partitions)
+            case .askLogEnds(let broker, _, let partitions): term.logEndsWanted.append((broker, partitions))
             case .removeTopic(let name): remove(name, term)
             case .removeDeletionMark(let name):
                 fenced([.delete(Znodes.deletedTopic(name))], term) { _ in }
@@ -89,6 +89,10 @@ extension ControllerDriver {
                     self.channels.send(encoder.request(order, brokerEpoch: orders.epoch), to: orders.broker)
                 }
             }
+            // Behind what makes a broker host them.
+            let wanted = term.logEndsWanted
+            term.logEndsWanted = []
+            for (broker, partitions) in wanted { self.askLogEnds(broker, partitions) }
             self.askWaiters()
         }
     }

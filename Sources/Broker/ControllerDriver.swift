@@ -23,6 +23,8 @@ package final class ControllerDriver {
         var readingBrokers = false
         var brokersStale = false
         var flushing = false
+        /// Whose logs are to be compared, asked for at the end of the turn.
+        var logEndsWanted: [(BrokerID, [TopicPartition])] = []
         var rebalance: TimerID?
         init(epoch: ControllerEpoch, epochVersion: Int32) {
             self.epoch = epoch

@@ -19,16 +19,19 @@ extension BrokerNode {
     private func logEnd(_ partition: TopicPartition) -> ListOffsetsResponse.ListOffsetsPartitionResponse {
         var answer = ListOffsetsResponse.ListOffsetsPartitionResponse()
         answer.partitionIndex = partition.partition
-        guard let host = partitions.host(partition) else {
-            answer.errorCode = .unknownTopicOrPartition
+        // What lies on a disk counts, whether or not the controller has given this life a part in it yet.
+        let log = partitions.host(partition)?.log ?? partitions.directories.lazy.compactMap { $0.logs[partition] }.first
+        guard let log else {
+            let mayBeUnreadable = partitions.hasFailedDirectories
+            answer.errorCode = mayBeUnreadable ? .kafkaStorageError : .unknownTopicOrPartition
             return answer
         }
-        guard !host.isOffline else {
+        guard log.offlineReason == nil else {
             answer.errorCode = .kafkaStorageError
             return answer
         }
-        answer.offset = host.log.logEndOffset
-        answer.leaderEpoch = (host.log.epoch(ofOffset: host.log.logEndOffset - 1) ?? .none).raw
+        answer.offset = log.logEndOffset
+        answer.leaderEpoch = (log.epoch(ofOffset: log.logEndOffset - 1) ?? .none).raw
         return answer
     }
 

@@ -216,6 +216,8 @@ package final class LogDirectory {
         for repair in loaded.repairs {
             world.journal.warning("log was mended", ["partition": partition, "what": repair])
         }
+        // What was found may have been written and not synced by the life before, and counts as held from now on.
+        if !isClean, settings.flushMessages != .max { try loaded.sync(directory, disk) }
         var topicID: UUID128?
         if let text = try? text("\(directory)/\(PartitionLog.metadataFile)") { topicID = LogDirectory.topicID(text) }
         return PartitionLog(

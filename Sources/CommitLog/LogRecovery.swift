@@ -13,6 +13,17 @@ struct LoadedLog {
     var epochs: EpochCache
     /// What had to be mended, for the journal.
     var repairs: [String]
+
+    /// Makes all records behind the recovery point durable. Cost: one sync of each segment there, and of two directories.
+    func sync(_ directory: String, _ disk: any Disk) throws(DiskError) {
+        guard nextOffset > recoveryPoint else { return }
+        for (index, segment) in segments.enumerated()
+        where index + 1 == segments.count || segments[index + 1].baseOffset >= recoveryPoint {
+            try segment.file?.sync()
+        }
+        try disk.syncDirectory(directory)
+        try disk.syncDirectory(parentDirectory(of: directory))
+    }
 }
 
 /// Opens one partition's directory. After a clean stop it believes the files, after a glance; after any other it reads everything

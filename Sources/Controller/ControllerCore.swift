@@ -273,7 +273,7 @@ package struct ControllerCore: Equatable, Sendable {
             }
         }
         if elected { effects.append(.tell(story(partition, before, pending, ends))) }
-        effects += inSyncWriteAnswered(partition, recorded: view.recorded)
+        if let recorded = view.recorded { effects += inSyncWriteAnswered(partition, .recorded(recorded)) }
         effects += shutdownsGoOn(after: partition)
         // A set that grew may end a move.
         if view.decideAgain || view.move != nil || view.assignment.isMoving { effects += settle([partition]) }
@@ -290,6 +290,7 @@ package struct ControllerCore: Equatable, Sendable {
         }
         view.pending = nil
         view.decideAgain = false
+        let before = view.recorded?.partitionEpoch
         if let read {
             adopt(read, into: &view)
             if deletions[partition.topic] == nil { announcements.lead(partition, tell: view.replicas) }
@@ -297,7 +298,9 @@ package struct ControllerCore: Equatable, Sendable {
             view.recorded = nil
         }
         self.view[partition] = view
-        var effects = inSyncWriteAnswered(partition, recorded: nil)
+        // Nothing there has changed: the write was lost, and may be asked for again. Whoever leads hears nothing new.
+        let isLost = before != nil && before == view.recorded?.partitionEpoch
+        var effects = inSyncWriteAnswered(partition, .refused(isLost ? .undecided : .superseded))
         effects += settle([partition])
         return effects + shutdownsGoOn(after: partition) + electionsGoOn(after: partition)
     }

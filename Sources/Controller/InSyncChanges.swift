@@ -37,8 +37,8 @@ package struct InSyncAnswer: Equatable, Sendable {
         /// Somebody in the set is not live, is about to stop, or lives another life.
         case ineligible
         case recoveryConflict
-        /// Another change is under way; ask again.
-        case busy
+        /// Another change is under way, or how one ended is not known: ask again, and rely on both sets until then.
+        case undecided
     }
     package enum Verdict: Equatable, Sendable {
         case recorded(RecordedState)
@@ -69,7 +69,12 @@ extension ControllerCore {
         var effects: [Effect] = []
         for ask in asks {
             switch judge(ask) {
-            case .answer(let verdict): pending.answers[ask.partition] = verdict
+            case .answer(let verdict):
+                pending.answers[ask.partition] = verdict
+                // Its leader knows an older set, and proposes nothing until it has heard of the recorded one.
+                if verdict == .refused(.superseded), let leader = view[ask.partition]?.recorded?.state.leader {
+                    announcements.lead(ask.partition, tell: [leader])
+                }
             case .write(let state, let expecting):
                 view[ask.partition]?.pending = state
                 effects.append(.setState(ask.partition, state, expecting: expecting))
@@ -93,7 +98,7 @@ extension ControllerCore {
         let now = recorded.state
         if ask.leaderEpoch > now.leaderEpoch { return .answer(.refused(.notController)) }
         if ask.leaderEpoch < now.leaderEpoch { return .answer(.refused(.fenced)) }
-        if partition.pending != nil { return .answer(.refused(.busy)) }
+        if partition.pending != nil { return .answer(.refused(.undecided)) }
         let wanted = ask.inSync.map(\.0)
         let same =
             wanted.count == now.inSync.count && wanted.allSatisfy(now.inSync.contains)
@@ -119,15 +124,15 @@ extension ControllerCore {
         return .write(next, expecting: recorded.partitionEpoch)
     }
 
-    /// - Parameter recorded: nil when the write was refused.
-    mutating func inSyncWriteAnswered(_ partition: TopicPartition, recorded: RecordedState?) -> [Effect] {
+    /// - Parameter verdict: what became of the write, as far as it is known.
+    mutating func inSyncWriteAnswered(_ partition: TopicPartition, _ verdict: InSyncAnswer.Verdict) -> [Effect] {
         for request in inSyncRequests.keys.sorted() {
             guard let pending = inSyncRequests[request], pending.order.contains(partition),
                 pending.answers[partition] == nil
             else {
                 continue
             }
-            inSyncRequests[request]?.answers[partition] = recorded.map { .recorded($0) } ?? .refused(.superseded)
+            inSyncRequests[request]?.answers[partition] = verdict
         }
         return answerInSyncRequests()
     }

@@ -69,9 +69,11 @@ package enum PartitionLifecycle {
         for holds in [
             { usable($0) && stands($0) }, { usable($0) && trusted($0) }, trusted,
         ] as [(BrokerID) -> Bool] {
-            if let chosen = LeaderChoice.forOffline(
+            if var chosen = LeaderChoice.forOffline(
                 assignment: replicas, inSync: now.inSync, live: holds, unclean: false)
             {
+                // They hold what is committed, and the leader may be dead already without anybody knowing.
+                chosen.inSync = now.inSync.filter { holds($0) || (usable($0) && trusted($0)) }
                 return elected(chosen)
             }
         }

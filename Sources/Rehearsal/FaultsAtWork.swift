@@ -103,9 +103,10 @@ final class FaultsAtWork {
 
     private func power(_ node: SimulatedNode, _ fault: Fault) {
         guard node.isUp else { return }
-        if let id = cluster.brokerID(node), !cluster.setting.syncsEach {
-            guard judge.mayLosePower(id) else { return crash(node, .process, fault) }
-            judge.losesPower(id)
+        if let id = cluster.brokerID(node) {
+            let syncsEach = cluster.setting.syncsEach
+            guard syncsEach || judge.mayLosePower(id) else { return crash(node, .process, fault) }
+            judge.losesPower(id, syncsEach: syncsEach)
         }
         crash(node, .power, fault)
     }

@@ -102,7 +102,7 @@ final class Judge {
     private func holds(_ host: PartitionHost, _ truth: PartitionTruth, _ id: Int, _ isOther: Bool) {
         var batches = truth.copies[id].batches
         let before = truth.copies[id].end
-        let agreedBefore = truth.copies[id].agreed
+        let owed = min(truth.copies[id].agreed, truth.copies[id].owed)
         let end = host.log.logEndOffset
         if isOther { batches = [] }
         while let last = batches.last, last.last >= end { batches.removeLast() }
@@ -125,13 +125,14 @@ final class Judge {
             truth.copies[id].host = ObjectIdentifier(host)
             truth.copies[id].life = cluster.brokerNodes[id].life
             truth.copies[id].agreed = 0
+            truth.copies[id].owed = .max
         }
         truth.copies[id].batches = batches
         truth.compare(id)
-        if isOther, truth.copies[id].agreed < agreedBefore, !truth.copies[id].isDamaged {
+        if isOther, truth.copies[id].agreed < owed, !truth.copies[id].isDamaged {
             violated(
                 "\(truth.partition) on broker \(id) ended at \(before), and ends at \(end) after a start: what was committed is "
-                    + "gone, though nothing was unplugged")
+                    + "gone, though no power failure could take it")
         }
         if truth.holdsAll(id) { truth.copies[id].isDamaged = false }
         judgeInSync(truth)
@@ -276,8 +277,16 @@ final class Judge {
         }
     }
 
-    func losesPower(_ id: Int) {
-        for truth in truths { truth.copies[id].isDamaged = true }
+    /// - Parameter syncsEach: what it acknowledged to a leader is synced; what it only wrote may be lost all the same.
+    func losesPower(_ id: Int, syncsEach: Bool) {
+        for truth in truths {
+            guard syncsEach else {
+                truth.copies[id].isDamaged = true
+                continue
+            }
+            let isMember = truth.recorded?.isr.contains(BrokerID(Int32(id))) ?? false
+            truth.copies[id].owed = min(truth.copies[id].owed, isMember ? truth.copies[id].agreed : 0)
+        }
     }
 
     // MARK: At the end

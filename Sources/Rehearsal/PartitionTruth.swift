@@ -20,6 +20,8 @@ struct Copy {
     var batches: [KnownBatch] = []
     /// So many batches, from the first on, are those that were committed.
     var agreed = 0
+    /// So many of them, at most, a start must find: behind a power failure, what it had acknowledged before.
+    var owed = Int.max
     /// It lost power since it last held everything committed: what it holds proves nothing.
     var isDamaged = false
     /// Told by a host: the last seen.

@@ -154,10 +154,14 @@ struct ControllerCoreTests {
         #expect(core.takeAnnouncements().flatMap(\.orders).count == 2)
     }
 
-    @Test("prefers in-sync replicas that lived through it to a bounced one") func bouncedWithOthers() {
+    @Test("prefers in-sync replicas that lived through it to a bounced one, which stays in the set: it lost nothing")
+    func bouncedWithOthers() {
         var (core, epochs) = office([0, 1], [0: [0, 1]])
         core.performed(core.brokersSeen(live([0], epoch: 200) + live([1])), epochs: &epochs)
-        #expect(core.state("t", 0) == LeaderAndInSync(1, 1, [1]))
+        #expect(core.state("t", 0) == LeaderAndInSync(1, 1, [0, 1]))
+        // The one that seemed to live may have been dead already.
+        core.performed(core.brokersSeen(live([0], epoch: 200)), epochs: &epochs)
+        #expect(core.state("t", 0) == LeaderAndInSync(0, 2, [0]))
     }
 
     @Test("keeps the set when every in-sync replica began a new life") func allBounced() {
@@ -196,7 +200,7 @@ struct ControllerCoreTests {
         state.lives = [0: 400, 1: 100]
         tree.states = [t0: ReadState(recorded: RecordedState(state: state, partitionEpoch: 7), writtenAt: 600)]
         core.performed(core.elected(tree), epochs: &epochs)
-        #expect(core.state("t", 0) == LeaderAndInSync(1, 10, [1]))
+        #expect(core.state("t", 0) == LeaderAndInSync(1, 10, [0, 1]))
     }
 
     @Test("reads the state again when a write is refused, and decides anew") func refused() {
@@ -284,6 +288,32 @@ struct InSyncChangesTests {
         #expect(verdict { $0.partitionEpoch = 0 } == .refused(.superseded))
         #expect(verdict { $0.inSync = [(0, 100), (1, 150)] } == .refused(.ineligible))
         #expect(verdict { $0.inSync = [(0, 100), (2, -1)] } == .refused(.ineligible))
+    }
+    @Test("that is refused as an older one's makes the controller tell the leader what is recorded") func toldAgain() {
+        var (core, epochs) = office([0, 1], [0: [0, 1]])
+        core.performed(core.brokersSeen(live([0])), epochs: &epochs)
+        _ = core.takeAnnouncements()
+        _ = core.inSyncChangeAsked(
+            request: 9, [InSyncAsk(partition: t0, leaderEpoch: 1, inSync: [(0, 100), (1, 1)], partitionEpoch: 0)])
+        let orders = core.takeAnnouncements().filter { $0.broker == 0 }.flatMap(\.orders)
+        #expect(orders.contains { if case .leaderAndIsr = $0 { true } else { false } })
+    }
+    /// Refused as superseded, its leader would wait for ever for news that do not come.
+    @Test("whose write was lost on the way is undecided, not superseded") func lostWrite() {
+        var (core, epochs) = office([0, 1], [0: [0, 1]])
+        core.performed(core.brokersSeen(live([0])), epochs: &epochs)
+        core.performed(core.brokersSeen(live([0]) + live([1], epoch: 200)), epochs: &epochs)
+        let ask = InSyncAsk(partition: t0, leaderEpoch: 1, inSync: [(0, 100), (1, 200)], partitionEpoch: 1)
+        _ = core.inSyncChangeAsked(request: 9, [ask])
+        guard let recorded = core.view[t0]?.recorded else { Issue.record("nothing is recorded"); return }
+        // Asked a second time, by a leader that heard nothing: neither yes nor no yet.
+        #expect(
+            core.inSyncChangeAsked(request: 10, [ask])
+                == [.answerInSyncChange(request: 10, [.init(partition: t0, verdict: .refused(.undecided))])])
+        #expect(core.stateWritten(t0, .refused) == [.readState(t0)])
+        let effects = core.stateRead(t0, ReadState(recorded: recorded, writtenAt: 50))
+        #expect(
+            effects == [.answerInSyncChange(request: 9, [.init(partition: t0, verdict: .refused(.undecided))])])
     }
 }
 
