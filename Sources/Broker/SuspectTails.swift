@@ -53,7 +53,7 @@ extension BrokerNode {
             let known = metadata.topic(partition.topic)?
                 .partition(partition.partition), known.replicas.contains(id)
         else { return true }
-        // Metadata of the old life may still name it.
-        return host.role != .idle && known.inSync.contains(id) && known.leaderEpoch >= host.leaderEpoch
+        // Metadata of the old life may still name it, and so does a set that waits for a leader.
+        return known.leader != .none && host.role != .idle && known.inSync.contains(id) && known.leaderEpoch >= host.leaderEpoch
     }
 }

@@ -10,7 +10,7 @@ import SimulatedPlatform
 /// and acts on none. The numbers are those of the invariants in `README.md`.
 final class Judge {
     private let simulation: Simulation
-    private let cluster: Cluster
+    let cluster: Cluster
     private(set) var truths: [PartitionTruth] = []
     private(set) var violation: String?
     private(set) var acknowledged = 0
@@ -20,6 +20,10 @@ final class Judge {
     private var controllers: [Int32: Int] = [:]
     private var producerIDs: [Int64: String] = [:]
     private var seenZxid: Int64 = -1
+    /// Of each partition, what the group made of it; and when each of its generations was first heard of.
+    var commits: [CommitTruth] = []
+    var begun: [Int32: Instant] = [:]
+    var now: Instant { simulation.now }
 
     init(simulation: Simulation, cluster: Cluster) {
         self.simulation = simulation
@@ -36,6 +40,7 @@ final class Judge {
 
     func watch(_ partitions: [TopicPartition]) {
         truths += partitions.map { PartitionTruth($0, brokers: Cluster.brokers) }
+        commits = Array(repeating: CommitTruth(), count: truths.count)
         seenZxid = -1
     }
 
@@ -179,7 +184,8 @@ final class Judge {
         judgeInSync(truth)
     }
 
-    /// I9, and stronger: each member whose memory was not lost holds everything that was committed; some member always does.
+    /// I9, and stronger: each member whose memory was not lost holds everything that was committed; some member always does. When
+    /// all members lost power, before anybody knew, another replica does: the logs of all that are there are compared then.
     private func judgeInSync(_ truth: PartitionTruth) {
         guard let state = truth.recorded, violation == nil else { return }
         var holders = 0
@@ -195,9 +201,10 @@ final class Judge {
                         + "\(truth.recordedVersion)) without what was committed at \(missing)")
             }
         }
-        if holders == 0, !truth.committed.isEmpty {
+        if holders == 0, !truth.committed.isEmpty, !truth.copies.indices.contains(where: truth.holdsAll) {
             violated(
-                "I9: nobody in the in-sync set \(state.isr) of \(truth.partition) holds everything that was committed")
+                "I9: nobody, in the in-sync set or out of it, \(state.isr) of \(truth.partition), holds everything that was committed"
+            )
         }
     }
 
@@ -223,6 +230,7 @@ final class Judge {
             if state.isr.isEmpty { violated("I9: the in-sync set of \(truth.partition) is empty") }
             judgeInSync(truth)
         }
+        lookAtCommits()
     }
 
     // MARK: What clients tell

@@ -29,6 +29,7 @@ package final class Play {
     private let faults: FaultsAtWork
     private var producers: [ModelProducer] = []
     private var readers: [ModelReader] = []
+    private var members: [String: ModelMember] = [:]
 
     package init(_ plan: Plan) {
         self.plan = plan
@@ -68,7 +69,10 @@ package final class Play {
         simulation.run(within: limit) { violation != nil || condition() }
         guard violation == nil else { return false }
         guard condition() else {
-            judge.violated("liveness: after \(limit) still not \(what)\n\(judge.lacks())")
+            let group =
+                members.isEmpty ? [] : [judge.groupLacks()] + members.keys.sorted().map { members[$0]?.state ?? "" }
+            let lacks = ([judge.lacks()] + group).joined(separator: "\n")
+            judge.violated("liveness: after \(limit) still not \(what)\n\(lacks)")
             return false
         }
         return true
@@ -103,6 +107,14 @@ package final class Play {
                 return reader
             }
         }
+        for index in 0..<plan.setting.members {
+            let name = "member-\(index)"
+            simulation.node(name).boot { [unowned self] world in
+                let member = ModelMember(name, world: world, judge: judge)
+                members[name] = member
+                return member
+            }
+        }
         faults.schedule(plan.faults)
         let end = simulation.now + .seconds(plan.seconds)
         simulation.run(within: .seconds(plan.seconds)) { violation != nil || simulation.now >= end }
@@ -119,7 +131,11 @@ package final class Play {
         for producer in producers { producer.isStopping = true }
         guard until(.seconds(120), "acknowledged everything", { producers.allSatisfy(\.isDone) }) else { return }
         guard until(.seconds(120), "whole", judge.isWhole) else { return }
+        if !members.isEmpty {
+            guard until(.seconds(120), "read and committed by the group", judge.groupIsDone) else { return }
+        }
         for reader in readers { reader.isStopping = true }
+        for name in members.keys.sorted() { members[name]?.isStopping = true }
     }
 
     // MARK: The story
