@@ -14,6 +14,8 @@ extension GroupCatalog {
         let id = request.groupID
         var commit = PendingCommit(lines: [], response: OffsetCommitResponse(), waiting: [], token: token)
         var tooLong: [(topic: Int, partition: Int)] = []
+        // Who does not own the group may know no topics either, at its start: that is no reason for a consumer to give up.
+        let isOurs = refusal(of: id, emptyNameAllowed: true) == nil
         for (topicPlace, topic) in request.topics.enumerated() {
             let fact = known(topic.name)
             var answered = OffsetCommitResponse.OffsetCommitResponseTopic()
@@ -38,8 +40,10 @@ extension GroupCatalog {
                                     offset: partition.committedOffset, leaderEpoch: partition.committedLeaderEpoch,
                                     metadata: metadata, commitMs: moment.wallMs, expireMs: expireMs)))
                     }
-                } else {
+                } else if isOurs {
                     slot.errorCode = .unknownTopicOrPartition
+                } else {
+                    commit.waiting.append((topicPlace, partitionPlace))
                 }
                 answered.partitions.append(slot)
             }
