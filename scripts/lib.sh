@@ -186,3 +186,15 @@ stop_servers() {
         return 1
     fi
 }
+
+# need_clients : the real clients that tests and benchmarks use, in a Python environment of their own; sets CLIENTS to it.
+need_clients() {
+    local wanted=$ROOT/Tests/Interop/requirements.txt
+    CLIENTS=$ROOT/.build/interop-venv
+    cmp -s "$wanted" "$CLIENTS/requirements.txt" && return 0
+    python3 -c 'import venv, ensurepip' 2>/dev/null ||
+        need_packages python3=/usr/bin/python3 python3-venv=/usr/share/doc/python3-venv || return 1
+    rm -rf "$CLIENTS" && python3 -m venv "$CLIENTS" &&
+        "$CLIENTS/bin/pip" install -q --disable-pip-version-check -r "$wanted" &&
+        cp "$wanted" "$CLIENTS/requirements.txt"
+}

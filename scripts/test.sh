@@ -25,18 +25,13 @@ unit() {
 clients() {
     echo "== real processes, real clients"
     need_packages kcat=/usr/bin/kcat strace=/usr/bin/strace || return 1
-    python3 -c 'import venv, ensurepip' 2>/dev/null ||
-        need_packages python3=/usr/bin/python3 python3-venv=/usr/share/doc/python3-venv || return 1
     # Apache ZooKeeper stands in for the coordinator, and beside it; its shells talk to ours. Tests say so when it is not there.
     need_packages zookeeper=/usr/share/java/zookeeper.jar zookeeper-bin=/usr/lib/zookeeper/bin/cli_mt \
         default-jre-headless=/usr/bin/java ||
         echo "   without Debian's zookeeper: the tests that need it will be skipped"
     need_fresh_binary
-    local venv=$ROOT/.build/interop-venv
-    if ! cmp -s Tests/Interop/requirements.txt "$venv/requirements.txt"; then
-        { rm -rf "$venv" && python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check -r Tests/Interop/requirements.txt; } || return 1
-        cp Tests/Interop/requirements.txt "$venv/requirements.txt"
-    fi
+    need_clients || return 1
+    local venv=$CLIENTS
     # kazoo's own tests are in its sdist only.
     local suite=$ROOT/.build/kazoo-suite kazoo
     kazoo=$("$venv/bin/python" -c 'import importlib.metadata as m; print("kazoo-" + m.version("kazoo"))') || return 1

@@ -120,8 +120,8 @@ class Reader(threading.Thread):
 class Scene:
     """Three brokers on a coordinator of some kind, the load, and the words in which the rounds are told."""
 
-    def __init__(self, coordinator):
-        self.kind = coordinator
+    def __init__(self, coordinator, loads=True):
+        self.kind, self.loads = coordinator, loads
         self.cluster = Cluster(
             brokers=BROKERS, coordinator=coordinator, tick_time=max(50, SESSION_MS // 6),
             **{"zookeeper.session.timeout.ms": SESSION_MS, "auto.create.topics.enable": "false"})
@@ -138,10 +138,11 @@ class Scene:
                 connection_retry={"max_tries": -1, "delay": 0.02, "max_delay": 0.2},
                 command_retry={"max_tries": -1, "delay": 0.02, "max_delay": 0.2})
             self.tree.start(30)
-            self.load, self.reader = Load(cluster.bootstrap), Reader(cluster.bootstrap)
-            self.load.start()
-            self.reader.start()
-            self.flows("at the beginning")
+            if self.loads:
+                self.load, self.reader = Load(cluster.bootstrap), Reader(cluster.bootstrap)
+                self.load.start()
+                self.reader.start()
+                self.flows("at the beginning")
         except BaseException as error:
             self.__exit__(type(error))
             raise
@@ -151,7 +152,7 @@ class Scene:
         for thread in (getattr(self, name, None) for name in ("load", "reader")):
             if thread is not None:
                 thread.stopping = True
-        if kind is None:
+        if kind is None and self.loads:
             self.load.join(60)
             self.reader.join(60)
         if hasattr(self, "tree"):
@@ -193,6 +194,12 @@ class Scene:
             return all(sorted(state["isr"]) == list(range(BROKERS)) and state["leader"] != -1 for state in states)
         eventually(condition, lambda: f"every replica is in sync: {self.states()}", 60)
 
+    def leading_coordinator(self):
+        """The only one, or the ensemble's leader; and its port."""
+        servers = list(zip(self.cluster.coordinators, self.cluster.client_ports))
+        return eventually(
+            lambda: next((pair for pair in servers if mode(pair[1]) in ("leader", "standalone")), None), "a coordinator leads")
+
     # What the clients notice.
 
     def flows(self, when, records=60):
@@ -229,13 +236,11 @@ class Scene:
 
     def kill_coordinator(self, round):
         """With an ensemble: its leader, so that the others elect one."""
-        servers = list(zip(self.cluster.coordinators, self.cluster.client_ports))
-        leading = [server for server, port in servers if mode(port) in ("leader", "standalone")]
-        assert len(leading) == 1, [mode(port) for _, port in servers]
-        leading[0].kill()
+        leading, _ = self.leading_coordinator()
+        leading.kill()
         # Brokers serve on without it, also for longer than a session lasts.
         self.flows("without the coordinator", 60 if round % 2 == 0 else 1000)
-        leading[0].start()
+        leading.start()
 
     def kill_all(self, round):
         for broker in self.cluster.brokers:
