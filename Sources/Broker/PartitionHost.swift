@@ -222,12 +222,11 @@ package final class PartitionHost {
         allowsZstd: Bool = true,
         then: @escaping (Result<(range: AppendedRange, timestamp: Int64), PartitionError>) -> Void
     ) {
-        guard role == .leader else {
-            turnedAway.note(UnsafeRawBufferPointer(bytes), at: surroundings.clock.now)
-            return then(.failure(.notLeaderOrFollower))
+        if role == .leader, let reason = log.offlineReason { return then(.failure(.storage(reason))) }
+        if let refusal = role == .leader ? leader.admits(acks).map(PartitionError.refused) : .notLeaderOrFollower {
+            turnedAway.note(UnsafeRawBufferPointer(bytes), refusal, at: surroundings.clock.now)
+            return then(.failure(refusal))
         }
-        if let reason = log.offlineReason { return then(.failure(.storage(reason))) }
-        if let refusal = leader.admits(acks) { return then(.failure(.refused(refusal))) }
         if config.usesLogAppendTime || rules.oldestMs != .max || rules.newestMs != .max {
             rules.nowMs = surroundings.clock.wallMs
         }
@@ -242,8 +241,8 @@ package final class PartitionHost {
                 // Nobody could ever end its transaction, and readers of committed records would wait behind it for
                 // ever.
                 if batch.isTransactional { return then(.failure(.noTransactions)) }
-                if turnedAway.comesTooSoon(batch, behind: log.ledger, at: surroundings.clock.now) {
-                    return then(.failure(.notLeaderOrFollower))
+                if let refusal = turnedAway.refusal(of: batch, behind: log.ledger, at: surroundings.clock.now) {
+                    return then(.failure(refusal))
                 }
             }
         } catch {

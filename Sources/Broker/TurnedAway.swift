@@ -2,7 +2,7 @@ import CommitLog
 import Platform
 import Records
 
-/// Producers whose batches were refused here because this broker did not lead yet, or not any more.
+/// Producers whose batches were refused here for a reason that passes: this broker did not lead yet, or too few replicas were in sync.
 ///
 /// Clients often hear of a new leader before it does. The first of the batches that they have in flight is refused then, and the
 /// next may come when the leader has taken office: it stands behind a gap, which is no fault of the producer's. Told of a gap,
@@ -14,31 +14,31 @@ struct TurnedAway {
     /// Each is as good as forgotten after the window; this only bounds the memory.
     static let most = 1000
 
-    private var since: [Int64: Instant] = [:]
+    private var refusals: [Int64: (at: Instant, reason: PartitionError)] = [:]
 
-    /// A batch that is refused by a broker that does not lead.
-    mutating func note(_ bytes: UnsafeRawBufferPointer, at now: Instant) {
+    /// - Parameter bytes: as they came: nothing has been checked.
+    mutating func note(_ bytes: UnsafeRawBufferPointer, _ reason: PartitionError, at now: Instant) {
         guard let batch = try? RecordBatch(bytes), batch.hasProducerID else { return }
-        if since.count >= TurnedAway.most { since = since.filter { now - $0.value < TurnedAway.window } }
-        guard since.count < TurnedAway.most || since[batch.producerID] != nil else { return }
-        since[batch.producerID] = now
+        if refusals.count >= TurnedAway.most { refusals = refusals.filter { now - $0.value.at < TurnedAway.window } }
+        guard refusals.count < TurnedAway.most || refusals[batch.producerID] != nil else { return }
+        refusals[batch.producerID] = (now, reason)
     }
 
-    /// Whether a batch stands behind one that was turned away a moment ago.
-    mutating func comesTooSoon(_ batch: RecordBatch, behind ledger: ProducerLedger, at now: Instant) -> Bool {
-        guard !since.isEmpty, batch.hasProducerID, let refused = since[batch.producerID] else { return false }
-        guard now - refused < TurnedAway.window else {
-            since[batch.producerID] = nil
-            return false
+    /// What to tell of a batch that stands behind one that was turned away a moment ago; nil when it does not.
+    mutating func refusal(of batch: RecordBatch, behind ledger: ProducerLedger, at now: Instant) -> PartitionError? {
+        guard !refusals.isEmpty, batch.hasProducerID, let refused = refusals[batch.producerID] else { return nil }
+        guard now - refused.at < TurnedAway.window else {
+            refusals[batch.producerID] = nil
+            return nil
         }
         // A ledger that does not know the producer may take any number: here only the first.
-        if ledger.entries[batch.producerID] == nil { return batch.baseSequence > 0 }
+        if ledger.entries[batch.producerID] == nil { return batch.baseSequence > 0 ? refused.reason : nil }
         do throws(AppendError) {
-            if case .new = try ledger.judge(batch) { since[batch.producerID] = nil }
-            return false
+            if case .new = try ledger.judge(batch) { refusals[batch.producerID] = nil }
+            return nil
         } catch {
-            if case .sequenceGap = error { return true }
-            return false
+            if case .sequenceGap = error { return refused.reason }
+            return nil
         }
     }
 }
