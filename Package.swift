@@ -93,8 +93,13 @@ let package = Package(
             ],
             exclude: ["README.md"],
             swiftSettings: fast,
+            // No symbols for others, and relocations packed (glibc 2.36): 3 MB that a start would have to touch.
             linkerSettings: [
-                .unsafeFlags(["-static-stdlib", "-Xlinker", "--gc-sections"], .when(configuration: .release))
+                .unsafeFlags(
+                    [
+                        "-static-stdlib", "-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker",
+                        "--no-export-dynamic", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs",
+                    ], .when(configuration: .release))
             ]),
 
         // Tests, one suite a source file.

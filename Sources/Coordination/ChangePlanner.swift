@@ -185,8 +185,13 @@ extension ZnodeTree {
 
     /// All the nodes of a session go; above 512 KB the list is left away, and whoever replays finds them itself.
     func planClose(_ session: Int64) -> TransactionRecord {
-        let paths = ephemeralPaths(of: session)
-        return .closeSession(paths.reduce(0) { $0 + $1.count + 4 } > 512 << 10 ? nil : paths)
+        guard let owned = ephemerals[session] else { return .closeSession([]) }
+        var room = 512 << 10
+        for id in owned {
+            room -= pathCount(of: id) + 4
+            if room < 0 { return .closeSession(nil) }
+        }
+        return .closeSession(ephemeralPaths(of: session))
     }
 
     /// Nodes to be taken away now, at most `limit`.

@@ -7,6 +7,8 @@ package struct CoordinationCore: ~Copyable {
     struct Client {
         var asker: Asker
         var isOpen = true
+        /// In milliseconds: before that its session need not be told that it was heard of.
+        var heardUntil: Int64 = 0
     }
 
     package internal(set) var tree: ZnodeTree
@@ -115,11 +117,16 @@ package struct CoordinationCore: ~Copyable {
     /// Sessions that were not heard of in time, smallest id first.
     package func expiredSessions(now: Int64) -> [Int64] { sessions.expired(now: now) }
 
+    package func isExpired(_ session: Int64, now: Int64) -> Bool {
+        sessions[session].map { $0.deadline <= now } ?? false
+    }
+
     package mutating func extendSessions(by gap: Int64) { sessions.extendAll(by: gap) }
 
     package mutating func heard(of client: ClientID, now: Int64) {
+        guard now >= clients[client.raw].heardUntil else { return }
         let session = clients[client.raw].asker.session
-        if session != 0 { sessions.touched(session, now: now) }
+        if session != 0 { clients[client.raw].heardUntil = sessions.touched(session, now: now) }
     }
 
     /// Ends a session whose time is over.
@@ -150,7 +157,7 @@ package struct CoordinationCore: ~Copyable {
 
     mutating func begin() {
         tree.arena.reset()
-        deliveries.removeAll(keepingCapacity: true)
+        deliveries.removeAll(keepingCapacity: deliveries.count < CoordinationCore.usualEvents)
         if !excesses.isEmpty { excesses.removeAll() }
     }
 
@@ -206,6 +213,9 @@ package struct CoordinationCore: ~Copyable {
                     WatchDelivery(client: client, event: event.rawValue, path: notice.path, zxid: tree.lastZxid))
             }
         }
-        tree.notices.removeAll(keepingCapacity: true)
+        tree.notices.removeAll(keepingCapacity: tree.notices.count < CoordinationCore.usualEvents)
     }
+
+    /// Room that is kept for the next change's events; more than that was an exception.
+    private static let usualEvents = 4096
 }

@@ -29,10 +29,13 @@ package struct SessionTable {
     }
 
     /// Heard of it.
-    mutating func touched(_ session: Int64, now: Int64) {
-        guard let index = entries.index(forKey: session) else { return }
-        let later = deadline(now + entries.values[index].timeout)
+    /// - Returns: until when hearing of it again would change nothing, as deadlines are ends of ticks.
+    mutating func touched(_ session: Int64, now: Int64) -> Int64 {
+        guard let index = entries.index(forKey: session) else { return now }
+        let timeout = entries.values[index].timeout
+        let later = deadline(now + timeout)
         if later > entries.values[index].deadline { entries.values[index].deadline = later }
+        return later - timeout
     }
 
     /// The process stood still: nobody could be heard of.

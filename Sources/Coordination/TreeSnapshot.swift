@@ -54,7 +54,7 @@ extension ZnodeTree {
         progress.early.removeAll(keepingCapacity: true)
         var left = nodes
         while progress.next < progress.end, left > 0 {
-            if store[progress.next].pointee.blob != nil, store[progress.next].pointee.stamp != progress.stamp {
+            if store[progress.next].pointee.body != nil, store[progress.next].pointee.stamp != progress.stamp {
                 emit(progress.next, progress, into: &writer)
             }
             progress.next += 1

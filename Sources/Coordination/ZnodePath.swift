@@ -8,16 +8,18 @@ package enum ZnodePath {
     /// What stands before and behind the last slash (`/a/b` gives `/a` and `b`; `/a` gives an empty parent, the root), or nil
     /// when there is no slash or a zero byte.
     package static func split(_ path: PathBytes) -> (parent: PathBytes, name: PathBytes)? {
+        guard firstIndex(of: 0, in: path, from: 0) == path.count, let found = lastSlash(path) else { return nil }
+        return (PathBytes(rebasing: path[..<found]), PathBytes(rebasing: path[(found + 1)...]))
+    }
+
+    @inline(__always)
+    static func lastSlash(_ path: PathBytes) -> Int? {
         var index = path.count
-        var found = -1
         while index > 0 {
             index -= 1
-            let byte = path[index]
-            if byte == 0 { return nil }
-            if byte == slash, found < 0 { found = index }
+            if path[index] == slash { return index }
         }
-        guard found >= 0 else { return nil }
-        return (PathBytes(rebasing: path[..<found]), PathBytes(rebasing: path[(found + 1)...]))
+        return nil
     }
 
     /// Only nodes with valid paths come to be.
@@ -77,25 +79,42 @@ extension UnsafeRawBufferPointer {
     package var text: String { String(decoding: self, as: UTF8.self) }
 }
 
-/// Eight bytes at a time; names are short, a call to memcmp costs as much as the comparison.
+/// Eight bytes at a time, the last of them once more where they do not come out even; names are short, a call to memcmp costs
+/// as much as the comparison.
 @inline(__always)
 func sameMemory(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
-    var index = 0
-    while index + 8 <= count {
-        if a.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            != b.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-        {
-            return false
+    if count >= 8 {
+        var index = 0
+        while index + 8 < count {
+            if word(a, index) != word(b, index) { return false }
+            index += 8
         }
-        index += 8
+        return word(a, count - 8) == word(b, count - 8)
     }
-    while index < count {
-        if a.load(fromByteOffset: index, as: UInt8.self) != b.load(fromByteOffset: index, as: UInt8.self) {
-            return false
-        }
-        index += 1
+    if count >= 4 { return half(a, 0) == half(b, 0) && half(a, count - 4) == half(b, count - 4) }
+    for index in 0..<count
+    where a.load(fromByteOffset: index, as: UInt8.self) != b.load(fromByteOffset: index, as: UInt8.self) {
+        return false
     }
     return true
+}
+
+/// Where `byte` stands first at or behind `start`, else the count.
+@inline(__always)
+func firstIndex(of byte: UInt8, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    guard let base = bytes.baseAddress else { return bytes.count }
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let wanted = ones &* UInt64(byte)
+    var index = start
+    while index + 8 <= bytes.count {
+        // Bytes that are wanted become zero, and the lowest zero byte is the lowest with its top bit set here.
+        let difference = UInt64(littleEndian: word(base, index)) ^ wanted
+        let found = (difference &- ones) & ~difference & (ones << 7)
+        if found != 0 { return index + found.trailingZeroBitCount / 8 }
+        index += 8
+    }
+    while index < bytes.count, bytes[index] != byte { index += 1 }
+    return index
 }
 
 /// A 32-bit hash of `bytes` and a number: multiply and fold, as wyhash does.
@@ -103,20 +122,34 @@ func sameMemory(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> B
 func byteHash(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
     var state = UInt64(seed) &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(bytes.count)
     if let base = bytes.baseAddress {
-        var index = 0
-        while index + 8 <= bytes.count {
-            state = folded(state ^ base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            index += 8
+        let count = bytes.count
+        if count >= 8 {
+            var index = 0
+            while index + 8 < count {
+                state = folded(state ^ word(base, index))
+                index += 8
+            }
+            state = folded(state ^ word(base, count - 8))
+        } else if count >= 4 {
+            state = folded(state ^ (UInt64(half(base, 0)) << 32 | UInt64(half(base, count - 4))))
+        } else {
+            var rest: UInt64 = 0
+            for index in 0..<count { rest = rest << 8 | UInt64(base.load(fromByteOffset: index, as: UInt8.self)) }
+            state = folded(state ^ rest)
         }
-        var rest: UInt64 = 0
-        while index < bytes.count {
-            rest = rest << 8 | UInt64(base.load(fromByteOffset: index, as: UInt8.self))
-            index += 1
-        }
-        state = folded(state ^ rest)
     }
     state = folded(state ^ 0xa076_1d64_78bd_642f)
     return UInt32(truncatingIfNeeded: state ^ (state >> 32))
+}
+
+@inline(__always)
+private func word(_ base: UnsafeRawPointer, _ offset: Int) -> UInt64 {
+    base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+}
+
+@inline(__always)
+private func half(_ base: UnsafeRawPointer, _ offset: Int) -> UInt32 {
+    base.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
 }
 
 @inline(__always)

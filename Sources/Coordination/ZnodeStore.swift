@@ -19,17 +19,22 @@ struct ZnodeStore: ~Copyable {
     /// Nodes there are, the root included.
     private(set) var count = 0
 
+    private let bodies = BodyPool()
     private var slots: UnsafeMutablePointer<Slot>
     private var mask: Int
     private var used = 0
+    /// Changed by looking: so it lies apart.
+    private let last = UnsafeMutablePointer<LastFound>.allocate(capacity: 1)
 
     init() {
+        last.initialize(to: LastFound())
         chunks = .allocate(capacity: 16)
         slots = .allocate(capacity: 64)
         slots.initialize(repeating: Slot(tag: 0, id: .none), count: 64)
         mask = 63
         // The root, which no table slot leads to.
-        _ = allocate()
+        let root = allocate()
+        self[root].pointee.begin(name: UnsafeRawBufferPointer(start: nil, count: 0), data: nil, in: bodies)
     }
 
     deinit {
@@ -37,6 +42,8 @@ struct ZnodeStore: ~Copyable {
         for index in 0..<chunkCount { chunks[index].deallocate() }
         chunks.deallocate()
         slots.deallocate()
+        last.pointee.deallocate()
+        last.deallocate()
     }
 
     @inline(__always)
@@ -63,19 +70,31 @@ struct ZnodeStore: ~Copyable {
         if path.count == 0 { return .root }
         guard path[0] == ZnodePath.slash else { return nil }
         if path.count == 1 { return .root }
+        if let known = last.pointee.id(of: path) { return known }
+        guard let end = ZnodePath.lastSlash(path) else { return nil }
+        let parent: ZnodeID
+        if last.pointee.isBelowParent(path, end) {
+            parent = last.pointee.parent
+        } else {
+            guard let walked = walk(PathBytes(rebasing: path[..<end])) else { return nil }
+            parent = walked
+        }
+        let found = child(of: parent, PathBytes(rebasing: path[(end + 1)...]))
+        last.pointee.found(path, parentCount: end, parent, found ?? .none)
+        return found
+    }
+
+    /// - Parameter path: empty for the root, else with a slash before every name.
+    private func walk(_ path: PathBytes) -> ZnodeID? {
         var here = ZnodeID.root
         var start = 1
-        var index = 1
-        while true {
-            if index == path.count || path[index] == ZnodePath.slash {
-                guard index > start, let next = child(of: here, UnsafeRawBufferPointer(rebasing: path[start..<index]))
-                else { return nil }
-                if index == path.count { return next }
-                here = next
-                start = index + 1
-            }
-            index += 1
+        while start <= path.count {
+            let end = firstIndex(of: ZnodePath.slash, in: path, from: start)
+            guard end > start, let next = child(of: here, PathBytes(rebasing: path[start..<end])) else { return nil }
+            here = next
+            start = end + 1
         }
+        return here
     }
 
     /// A new last child of `parent`, all numbers zero. There must be no such child.
@@ -85,7 +104,7 @@ struct ZnodeStore: ~Copyable {
         let id = allocate()
         let node = self[id]
         node.pointee.parent = parent
-        fill(node, name: name, data: data)
+        node.pointee.begin(name: name, data: data, in: bodies)
         let above = self[parent]
         let first = above.pointee.firstChild
         if first == .none {
@@ -112,6 +131,7 @@ struct ZnodeStore: ~Copyable {
         precondition(
             id != .root && node.pointee.childCount == 0, "removing node \(id) with \(node.pointee.childCount) children")
         let parent = node.pointee.parent
+        last.pointee.removed(id)
         unplace(Slot(tag: byteHash(node.pointee.name, seed: parent), id: id))
         used -= 1
         let above = self[parent]
@@ -131,28 +151,7 @@ struct ZnodeStore: ~Copyable {
     }
 
     mutating func setData(_ data: UnsafeRawBufferPointer?, of id: ZnodeID) {
-        let node = self[id]
-        if let old = node.pointee.blob, let data, Int(node.pointee.dataCount) == data.count {
-            if let from = data.baseAddress, data.count > 0 {
-                (old + Int(node.pointee.nameCount)).copyMemory(from: from, byteCount: data.count)
-            }
-            return
-        }
-        let old = node.pointee.blob
-        fill(node, name: node.pointee.name, data: data)
-        old?.deallocate()
-    }
-
-    private func fill(_ node: UnsafeMutablePointer<Znode>, name: UnsafeRawBufferPointer, data: UnsafeRawBufferPointer?)
-    {
-        let blob = UnsafeMutableRawPointer.allocate(byteCount: max(name.count + (data?.count ?? 0), 1), alignment: 1)
-        if let from = name.baseAddress, name.count > 0 { blob.copyMemory(from: from, byteCount: name.count) }
-        if let data, let from = data.baseAddress, data.count > 0 {
-            (blob + name.count).copyMemory(from: from, byteCount: data.count)
-        }
-        node.pointee.blob = blob
-        node.pointee.nameCount = UInt32(truncatingIfNeeded: name.count)
-        node.pointee.dataCount = data.map { Int32(truncatingIfNeeded: $0.count) } ?? -1
+        self[id].pointee.setData(data, in: bodies)
     }
 
     private mutating func allocate() -> ZnodeID {

@@ -131,15 +131,10 @@ package struct ZnodeTree: ~Copyable {
             sessions[header.sessionID] = timeout
             lastSessionID = max(lastSessionID, header.sessionID)
             return .ok
-        case .closeSession(let paths):
+        case .closeSession:
+            // The list is for others who read the log: what a session owns is known here.
             sessions[header.sessionID] = nil
-            for path in paths ?? [] {
-                if let id = store.find(path), store[id].pointee.owner == header.sessionID {
-                    _ = delete(path, header, noting)
-                }
-            }
-            for path in ephemeralPaths(of: header.sessionID) { _ = delete(path, header, noting) }
-            ephemerals[header.sessionID] = nil
+            removeEphemerals(of: header.sessionID, header, noting)
             return .ok
         }
     }
@@ -213,6 +208,46 @@ package struct ZnodeTree: ~Copyable {
         return .ok
     }
 
+    /// All nodes of a session at once, as one change: a hundred thousand of them must not keep others waiting, so nothing is
+    /// looked up by its path, and paths are made only where somebody may want to hear of them.
+    private mutating func removeEphemerals(of session: Int64, _ header: TransactionHeader, _ noting: Bool) {
+        guard let owned = ephemerals.removeValue(forKey: session) else { return }
+        let wantsPaths = noting || quotaPaths.count > 0
+        // Most have the parent of the one before.
+        var parent = ZnodeID.none
+        var parentCount = 0
+        var parentPath = ZnodeTree.slash
+        for id in owned.sorted() {
+            // Gone with somebody above it: see `prune`.
+            guard store[id].pointee.owner == session else { continue }
+            let node = store[id]
+            if node.pointee.parent != parent {
+                parent = node.pointee.parent
+                parentCount = parent == .root ? 0 : pathCount(of: parent)
+                if wantsPaths { parentPath = path(of: parent) }
+                willChange(parent)
+                store[parent].pointee.pzxid = max(store[parent].pointee.pzxid, header.zxid)
+            }
+            if node.pointee.childCount > 0 { prune(id) }
+            willChange(id)
+            let bytes = Int(max(node.pointee.dataCount, 0))
+            dataSize -= parentCount + 1 + node.pointee.nameCount + bytes
+            var path = ZnodeTree.slash
+            if wantsPaths { path = self.path(node.pointee.name, below: parentPath, count: parentCount) }
+            if noting {
+                note(.deleted, path, id)
+                note(.childrenChanged, parentPath, parent)
+            }
+            acls.drop(node.pointee.acl)
+            store.remove(id)
+            if quotaPaths.count > 0 {
+                let name = PathBytes(rebasing: path[(parentCount + 1)...])
+                countDeleted(
+                    path, parent: PathBytes(rebasing: path[..<parentCount]), name: name, bytes: bytes)
+            }
+        }
+    }
+
     /// Takes away everything below.
     private mutating func prune(_ id: ZnodeID) {
         var line = [id]
@@ -272,17 +307,33 @@ package struct ZnodeTree: ~Copyable {
         return owned.sorted().map { path(of: $0) }
     }
 
-    /// A node's path, in the arena.
-    func path(of id: ZnodeID) -> PathBytes {
-        if id == .root { return ZnodeTree.slash }
+    /// Bytes of the path of a node that is not the root.
+    func pathCount(of id: ZnodeID) -> Int {
         var count = 0
         var here = id
         while here != .root {
-            count += Int(store[here].pointee.nameCount) + 1
+            count += store[here].pointee.nameCount + 1
             here = store[here].pointee.parent
         }
+        return count
+    }
+
+    /// The path of a child, in the arena.
+    /// - Parameter count: of the parent's bytes, none of the root's.
+    private func path(_ name: UnsafeRawBufferPointer, below parent: PathBytes, count: Int) -> PathBytes {
+        let room = arena.allocate(count + 1 + name.count)
+        if count > 0 { room.copyMemory(from: PathBytes(rebasing: parent[..<count])) }
+        room[count] = ZnodePath.slash
+        UnsafeMutableRawBufferPointer(rebasing: room[(count + 1)...]).copyMemory(from: name)
+        return PathBytes(room)
+    }
+
+    /// A node's path, in the arena.
+    func path(of id: ZnodeID) -> PathBytes {
+        if id == .root { return ZnodeTree.slash }
+        var count = pathCount(of: id)
         let room = arena.allocate(count)
-        here = id
+        var here = id
         while here != .root {
             let name = store[here].pointee.name
             count -= name.count

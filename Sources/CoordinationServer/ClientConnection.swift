@@ -38,6 +38,10 @@ final class ClientConnection: ConnectionHandler {
     }
 
     func received(_ connection: any Connection, _ bytes: UnsafeMutableRawBufferPointer) -> Int {
+        // Counted once for all requests of this read, and so is the time taken: they arrived together.
+        let server = self.server
+        var moment = server.moment
+        var sinceMoment = 0
         var consumed = 0
         while phase != .ended {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
@@ -77,20 +81,28 @@ final class ClientConnection: ConnectionHandler {
                 connection.needs(4 + length)
                 break
             }
-            if isCrowded {
+            if isCrowded(server) {
                 pause()
                 break
             }
             consumed += 4 + length
-            server.packet(UnsafeRawBufferPointer(rebasing: rest[4..<(4 + length)]), from: self)
+            sinceMoment += 1
+            if sinceMoment == ClientConnection.momentLasts {
+                sinceMoment = 0
+                moment = server.moment
+            }
+            server.packet(UnsafeRawBufferPointer(rebasing: rest[4..<(4 + length)]), from: self, at: moment)
         }
         return phase == .ended ? bytes.count : consumed
     }
 
     /// The client does not read its answers, the disk is far behind, or a configured limit is reached: no more work for it now.
-    private var isCrowded: Bool {
+    private func isCrowded(_ server: CoordinationServer) -> Bool {
         heldBytes + connection.unsentBytes > OutputLimits.highWater || server.isLogCrowded || server.isOverLimit(self)
     }
+
+    /// Requests in a row that are taken to be of one moment.
+    private static let momentLasts = 32
 
     private func pause() {
         pausedAt = server.world.clock.now
@@ -101,7 +113,7 @@ final class ClientConnection: ConnectionHandler {
 
     func resumeIfRoom() -> Bool {
         guard let pausedAt, phase != .ended else { return true }
-        if isCrowded { return false }
+        if isCrowded(server) { return false }
         server.statistics.throttleTime.add((server.world.clock.now - pausedAt).nanoseconds / 1000)
         self.pausedAt = nil
         connection.resume()

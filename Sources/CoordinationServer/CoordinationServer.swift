@@ -34,6 +34,8 @@ package final class CoordinationServer {
     var isStopping = false
     private var stopped: (() -> Void)?
     var lastTick: Instant
+    /// Sessions whose time is over, still to be ended.
+    var expiring: ArraySlice<Int64> = []
     var isSnapshotting = false
     /// A snapshot that is whole before its last transaction is durable.
     var waitingToBePlaced: (() -> Void)?

@@ -35,20 +35,42 @@ extension CoordinationServer {
         world.after(untilNext) { [weak self] in self?.tick() }
     }
 
+    /// Ends the sessions whose time is over, not all of them in one turn: thousands may go with one tick.
     func expire() {
-        guard !isStopping else { return }
-        let expired = core.expiredSessions(now: nowMs)
-        for session in expired.prefix(100) {
-            let timeout = core.tree.sessions[session] ?? 0
-            let (change, client) = core.expire(session, wallMs: world.clock.wallMs)
-            append(change)
-            let connection = client.flatMap { connections[$0.raw] }
-            told(expired: session, after: timeout, connection, change)
-            deliver()
-            connection?.end(abruptly: true)
-        }
-        if expired.count > 100 { world.timers.soon { [weak self] in self?.expire() } }
+        let under = !expiring.isEmpty
+        expiring = core.expiredSessions(now: nowMs)[...]
+        if !under { expireSome() }
     }
+
+    private func expireSome() {
+        guard !isStopping else { return }
+        let began = world.clock.now
+        var count = 0
+        while let session = expiring.popFirst() {
+            end(session)
+            count += 1
+            if count == CoordinationServer.expiredAtOnce || world.clock.now - began > CoordinationServer.longestTurn {
+                break
+            }
+        }
+        if !expiring.isEmpty { world.timers.soon { [weak self] in self?.expireSome() } }
+    }
+
+    /// Unless it was heard of after all, or is gone by now.
+    private func end(_ session: Int64) {
+        guard core.isExpired(session, now: nowMs) else { return }
+        let timeout = core.tree.sessions[session] ?? 0
+        let (change, client) = core.expire(session, wallMs: world.clock.wallMs)
+        append(change)
+        let connection = client.flatMap { connections[$0.raw] }
+        told(expired: session, after: timeout, connection, change)
+        deliver()
+        connection?.end(abruptly: true)
+    }
+
+    private static let expiredAtOnce = 100
+    /// What one turn may take for work that can go on in the next.
+    private static let longestTurn = Duration.milliseconds(1)
 
     func reap() {
         reap(core.reapable(wallMs: world.clock.wallMs, limit: config.reapsPerMinute)[...])

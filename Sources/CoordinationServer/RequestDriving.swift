@@ -5,16 +5,24 @@ import Platform
 
 /// A packet's way to the core, and its answer's way back, behind the disk.
 extension CoordinationServer {
-    func packet(_ bytes: UnsafeRawBufferPointer, from connection: ClientConnection) {
+    /// What both clocks say.
+    struct Moment {
+        var now: Instant
+        var wallMs: Int64
+    }
+
+    var moment: Moment { Moment(now: world.clock.now, wallMs: world.clock.wallMs) }
+
+    func packet(_ bytes: UnsafeRawBufferPointer, from connection: ClientConnection, at moment: Moment) {
         if isStopping { return connection.end(abruptly: true) }
         statistics.received += 1
         statistics.bytesReceived += Int64(bytes.count + 4)
         connection.statistics.received += 1
         if connection.phase == .connecting { return connect(bytes, connection) }
-        let now = world.clock.now
+        let now = moment.now
         scratch.bytes.clear()
         let outcome = core.handle(
-            bytes, from: connection.client, now: now.nanoseconds / 1_000_000, wallMs: world.clock.wallMs,
+            bytes, from: connection.client, now: now.nanoseconds / 1_000_000, wallMs: moment.wallMs,
             durable: log.durable, reply: &scratch)
         if let change = outcome.change {
             append(change)

@@ -118,6 +118,9 @@ private final class LogFile {
     private var begun: Int64?
     private var position: Int64 = 0
     private var allocated: Int64 = 0
+    /// The file's length, when room could be reserved.
+    private var reserved: Int64 = 0
+    private var zeroed = ZeroedAhead()
 
     init(disk: any Disk, directory: String, preallocation: Int64, sync: Bool) {
         self.disk = disk
@@ -135,6 +138,7 @@ private final class LogFile {
         let end = position + Int64(bytes.count)
         allocate(file, ahead: end)
         try file.write(bytes, at: position)
+        writeZeros(file, behind: end, count: bytes.count)
         do throws(DiskError) { try synced(file) } catch {
             // The next start must not find in the system's memory what will never be on the disk.
             try? file.truncate(to: position)
@@ -149,9 +153,19 @@ private final class LogFile {
         let wanted = (end + 4096) / preallocation * preallocation + preallocation
         if (try? file.allocate(to: wanted)) != nil {
             allocated = wanted
+            reserved = wanted
         } else {
             // Nearly full: not asked for again with every batch.
             allocated = max(end + 4096, allocated) + 1 << 20
+        }
+    }
+
+    /// Nobody has been promised these: where they cannot be written, the next sync is slower.
+    private func writeZeros(_ file: any File, behind end: Int64, count: Int) {
+        guard let range = zeroed.next(end: end, count: count, reserved: reserved) else { return }
+        withUnsafeTemporaryAllocation(byteCount: range.count, alignment: 16) { room in
+            room.initializeMemory(as: UInt8.self, repeating: 0)
+            try? file.write(UnsafeRawBufferPointer(room), at: range.lowerBound)
         }
     }
 
@@ -179,6 +193,8 @@ private final class LogFile {
         begun = zxid
         position = Int64(LogFormat.headerBytes)
         allocated = position
+        reserved = 0
+        zeroed = ZeroedAhead()
         return opened
     }
 

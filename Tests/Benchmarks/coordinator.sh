@@ -88,7 +88,7 @@ for piece in $PARTS_OF_COORDINATOR; do
         done
         ;;
     watch)
-        pair -m watch -c 64 -d 3
+        pair -m watch -c 64 -d 3 -p
         for point in p50 p99; do
             bar "64 watchers, last event us, $point" "$(median "$PAIR" "last $point" first)" "$(median "$PAIR" "last $point" second)" "$(median "$PAIR" "last $point" ratio)" "<=" 0.25
         done
