@@ -18,6 +18,8 @@ final class BodyPool {
     }
 
     private static let pageBytes = 1 << 18
+    /// Of a page: what is left of its alignment is for the allocator's own header, so that the next page can follow at once.
+    private static let usedBytes = pageBytes - 64
     private static let headerBytes = 64
     /// Sizes are multiples of this; those that are multiples of eight are aligned to eight.
     private static let grain = 4
@@ -54,7 +56,7 @@ final class BodyPool {
             piece = base + page.pointee.fresh
             page.pointee.fresh += size
         }
-        if page.pointee.free == 0, page.pointee.fresh + size > BodyPool.pageBytes { unlist(page) }
+        if page.pointee.free == 0, page.pointee.fresh + size > BodyPool.usedBytes { unlist(page) }
         return piece
     }
 
@@ -99,7 +101,7 @@ final class BodyPool {
     }
 
     private func makePage(_ size: Int) -> UnsafeMutablePointer<Page> {
-        let page = UnsafeMutableRawPointer.allocate(byteCount: BodyPool.pageBytes, alignment: BodyPool.pageBytes)
+        let page = UnsafeMutableRawPointer.allocate(byteCount: BodyPool.usedBytes, alignment: BodyPool.pageBytes)
             .bindMemory(to: Page.self, capacity: 1)
         page.initialize(to: Page(pool: self, size: size))
         list(page)

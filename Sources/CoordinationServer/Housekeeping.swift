@@ -31,6 +31,9 @@ extension CoordinationServer {
             self?.world.timers.soon { [weak self] in self?.expire() }
         }
         closeSilent(now)
+        log.relax()
+        flying.relax()
+        gathering.relax()
         let untilNext = Duration.milliseconds(config.rules.tick - nowMs % config.rules.tick)
         world.after(untilNext) { [weak self] in self?.tick() }
     }

@@ -48,8 +48,19 @@ final class ReplyBatch {
         if content == .read { entries[index].reads += 1 } else { entries[index].updates += 1 }
     }
 
+    /// Gives back what only large batches needed, when there was none since the last call.
+    func relax() {
+        defer { largest = 0 }
+        guard entries.isEmpty, largest < ReplyBatch.usualBytes else { return }
+        writer.bytes.clear(keeping: ReplyBatch.usualBytes)
+    }
+    /// Bytes of the largest batch since `relax`.
+    private var largest = 0
+    private static let usualBytes = 64 << 10
+
     /// Everything leaves.
     func release(at now: Instant, telling statistics: inout ServerStatistics) {
+        largest = max(largest, writer.bytes.count)
         var start = 0
         for entry in entries {
             let count = entry.reads + entry.updates

@@ -50,6 +50,17 @@ final class TransactionLog {
         appendedBytes += Int64(gathering.writer.bytes.count - before)
     }
 
+    /// Gives back what only large batches needed, when there was none since the last call.
+    func relax() {
+        defer { largest = 0 }
+        guard largest < TransactionLog.usualBytes else { return }
+        if flying == nil { spare.writer.bytes.clear(keeping: TransactionLog.usualBytes) }
+        if gathering.count == 0 { gathering.writer.bytes.clear(keeping: TransactionLog.usualBytes) }
+    }
+    /// Bytes of the largest batch since `relax`.
+    private var largest = 0
+    private static let usualBytes = 64 << 10
+
     /// The next change begins a new file. What gathers already belongs before it.
     func roll() {
         if gathering.count > 0 { rollAfterFlight = true } else { gathering.rolls = true }
@@ -66,6 +77,7 @@ final class TransactionLog {
         gathering.rolls = rollAfterFlight
         rollAfterFlight = false
         flights += 1
+        largest = max(largest, batch.writer.bytes.count)
         send(batch, briefly: briefly, then)
     }
 

@@ -21,12 +21,12 @@ struct ZeroedAheadTests {
 
     @Test("are not written for large batches, nor beyond what is reserved") func bounds() {
         var zeroed = ZeroedAhead()
-        #expect(zeroed.next(end: 1 << 20, count: 1 << 20, reserved: file) == nil)
+        let large: Int64 = 1 << 20
+        #expect(zeroed.next(end: large, count: 1 << 20, reserved: file) == nil)
         // Behind a large batch a small one writes what the file still has.
-        #expect(
-            zeroed.next(end: (1 << 20) + 1, count: 100, reserved: (1 << 20) + 8192) == (1 << 20) + 4096..<(1 << 20)
-                + 8192)
-        #expect(zeroed.next(end: (1 << 20) + 9000, count: 100, reserved: (1 << 20) + 8192) == nil)
+        let rest = zeroed.next(end: large + 1, count: 100, reserved: large + 8192)
+        #expect(rest == (large + 4096)..<(large + 8192))
+        #expect(zeroed.next(end: large + 9000, count: 100, reserved: large + 8192) == nil)
         var without = ZeroedAhead()
         #expect(without.next(end: 216, count: 200, reserved: 0) == nil)
     }
