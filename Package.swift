@@ -76,7 +76,7 @@ let package = Package(
             "Tools",
             [
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
-                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "Controller", "KafkaClient",
+                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller", "KafkaClient",
             ]),
         module(
             "Rehearsal",
@@ -149,7 +149,7 @@ let package = Package(
             "Tools",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationProtocol",
-                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "Controller", "KafkaClient",
+                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller", "KafkaClient",
             ]),
 
         // The simulated machine rooms: whole services under faults, judged by models.

@@ -91,7 +91,8 @@ package final class BrokerStart {
             throw ServerFailure(
                 "LB-1018 \(directory.path) holds Apache Kafka's internal topics (\(directory.internalTopicDirectories[0]), "
                     + "\(directory.internalTopicDirectories.count) in all): committed offsets and transactions kept there would be "
-                    + "ignored. To go on without them, start with --ignore-internal-topics; the records of all other topics stay readable"
+                    + "ignored. To go on without them, start with --ignore-internal-topics; the records of all other topics stay readable, and "
+                    + "letterbox import --groups \(directory.path) brings the committed offsets over then"
             )
         }
         return directories
@@ -244,8 +245,9 @@ package final class BrokerStart {
                     "LB-1010 broker \(node.id)'s disk (\(directory.path)) belongs to cluster \(known) (\(topics) topic\(topics == 1 ? "" : "s")); the "
                         + "coordinator at \(connect) is a different one (\(clusterID)): its data directory was probably deleted, or "
                         + "zookeeper.connect names another. To keep the messages, put the old dataDir of the coordinator back "
-                        + "and start both again; to start afresh: scripts/reset.sh --broker \(node.id) (moves "
-                        + "\(directory.path) aside, deletes nothing)")
+                        + "and start both again; if it is lost: letterbox rescue --from-log-dirs, with the directories of all "
+                        + "brokers; to start afresh: scripts/reset.sh --broker \(node.id) (moves \(directory.path) aside, "
+                        + "deletes nothing)")
             }
             do throws(LogOpenError) {
                 try directory.identify(as: DirectoryIdentity(brokerID: node.id, clusterID: clusterID))

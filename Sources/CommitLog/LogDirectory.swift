@@ -256,7 +256,7 @@ package final class LogDirectory {
         return partition.topic == "__consumer_offsets" || partition.topic == "__transaction_state"
     }
 
-    private static func topicID(_ text: String) -> UUID128? {
+    static func topicID(_ text: String) -> UUID128? {
         for line in text.split(whereSeparator: \.isNewline) {
             let words = line.split(separator: ":", maxSplits: 1).map { $0.filter { $0 != " " } }
             if words.count == 2, words[0] == "topic_id", let id = UUID128(text: words[1]), !id.isZero { return id }

@@ -35,6 +35,8 @@ package enum CommandTable {
             Command(
                 "kafka-replica-verification", "compares the replicas of partitions with each other",
                 ReplicaVerificationCommand.run),
+            Command("import", "brings Apache Kafka's committed offsets into this cluster", ImportCommand.run),
+            Command("rescue", "rebuilds a lost tree from brokers' disks", RescueCommand.run),
             Command("kafka-delete-records", "moves the beginning of partitions forward", DeleteRecordsCommand.run),
         ]
     }

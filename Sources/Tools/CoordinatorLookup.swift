@@ -1,6 +1,4 @@
 import ClusterModel
-import CoordinationClient
-import CoordinationProtocol
 import Platform
 
 /// What the coordinator knows of a cluster, read once, for tools.
@@ -17,39 +15,18 @@ package struct CoordinatorLookup {
     package static func read(
         _ text: String, _ tool: any ToolWorld, patience: Duration = .seconds(10)
     ) throws(ToolFailure) -> CoordinatorLookup {
-        let place: ConnectString
-        do throws(ConnectStringError) { place = try ConnectString(text) } catch { throw ToolFailure("\(error)") }
-        let journal = Journal(speaker: "tool", level: .error, sink: Silence(), clock: tool.world.clock)
-        let client = CoordinationClient(
-            world: tool.world, connect: place, sessionTimeout: .seconds(10), journal: journal
-        ) { _ in }
-        client.start()
-        tool.run(until: { client.isConnected || client.isOver }, atMost: patience)
-        guard client.isConnected else {
-            client.abandon()
-            throw ToolFailure(
-                "LB-2009 no coordinator answers on \(text). Start one: "
-                    + "scripts/zookeeper-server-start.sh config/zookeeper.properties")
+        try CoordinatorSession.run(text, tool, patience: patience) { (session) throws(ToolFailure) in
+            var facts = CoordinatorLookup()
+            for id in try session.children(Znodes.brokerIDs).compactMap({ Int32($0) }).sorted() {
+                guard let data = try session.node("\(Znodes.brokerIDs)/\(id)")?.data,
+                    let broker = try? BrokerRegistration(payload: data), let endpoint = broker.endpoints.first
+                else { continue }
+                facts.brokers.append(Broker(id: id, address: "\(endpoint.host):\(endpoint.port)"))
+            }
+            facts.controller = try session.node(Znodes.controller)?.data
+                .flatMap { try? ControllerSeatPayload(payload: $0).broker.raw }
+            return facts
         }
-        defer {
-            let _: Bool = tool.wait { client.close(patience: .seconds(1), then: $0) }
-        }
-        func data(_ path: String) -> [UInt8]? {
-            let read: Result<NodeData, CoordinationError> = tool.wait { client.getData(path, then: $0) }
-            return (try? read.get())?.data
-        }
-        var facts = CoordinatorLookup()
-        let listed: Result<NodeChildren, CoordinationError> = tool.wait {
-            client.getChildren(Znodes.brokerIDs, then: $0)
-        }
-        for id in ((try? listed.get())?.children ?? []).compactMap({ Int32($0) }).sorted() {
-            guard let data = data("\(Znodes.brokerIDs)/\(id)"), let broker = try? BrokerRegistration(payload: data),
-                let endpoint = broker.endpoints.first
-            else { continue }
-            facts.brokers.append(Broker(id: id, address: "\(endpoint.host):\(endpoint.port)"))
-        }
-        facts.controller = data(Znodes.controller).flatMap { try? ControllerSeatPayload(payload: $0).broker.raw }
-        return facts
     }
 
     /// The addresses of the brokers that are registered, for tutorials before Kafka 3: `--zookeeper HOST:2181` in place of
@@ -65,9 +42,5 @@ package struct CoordinatorLookup {
             "note: --zookeeper is gone since Kafka 3.0; used broker \(first) from the coordinator. "
                 + "Write --bootstrap-server \(first)")
         return addresses.joined(separator: ",")
-    }
-
-    private final class Silence: JournalSink {
-        func write(_ line: JournalLine) {}
     }
 }

@@ -108,6 +108,8 @@ struct GroupsAdmin {
                 .with {
                     $0.partitionIndex = row.partition.partition
                     $0.committedOffset = row.offset
+                    $0.committedLeaderEpoch = row.leaderEpoch
+                    $0.committedMetadata = row.metadata
                 })
         }
         func refused(_ response: OffsetCommitResponse) -> (TopicPartition, ErrorCode)? {

@@ -18,10 +18,15 @@ package struct ResetRow: Equatable {
     package var group: String?
     package var partition: TopicPartition
     package var offset: Int64
-    package init(group: String?, partition: TopicPartition, offset: Int64) {
+    /// -1: not known.
+    package var leaderEpoch: Int32
+    package var metadata: String
+    package init(group: String?, partition: TopicPartition, offset: Int64, leaderEpoch: Int32 = -1, metadata: String = "") {
         self.group = group
         self.partition = partition
         self.offset = offset
+        self.leaderEpoch = leaderEpoch
+        self.metadata = metadata
     }
 }
 
