@@ -125,7 +125,9 @@ class Scene:
         self.cluster = Cluster(
             brokers=BROKERS, coordinator=coordinator, tick_time=max(50, SESSION_MS // 6),
             **{"zookeeper.session.timeout.ms": SESSION_MS, "auto.create.topics.enable": "false"})
-        self.checked = [0] * PARTITIONS
+        # Up to which offsets everything was found right, and at what time (ms).
+        self.checked, self.checked_at = [0] * PARTITIONS, -2
+        self.broken = False
 
     def __enter__(self):
         cluster = self.cluster.__enter__()
@@ -159,6 +161,15 @@ class Scene:
             self.tree.stop()
             self.tree.close()
         self.cluster.__exit__(kind)
+
+    def play(self, kind, rounds):
+        """So many rounds of one kind, each judged; then every replica is read from its beginning."""
+        self.broken = True
+        for round in range(rounds):
+            KINDS[kind](self, round)
+            self.check()
+        verified(self.cluster, TOPIC, seconds=120)
+        self.broken = False
 
     # What the tree says.
 
@@ -240,7 +251,8 @@ class Scene:
         leading.kill()
         # Brokers serve on without it, also for longer than a session lasts.
         self.flows("without the coordinator", 60 if round % 2 == 0 else 1000)
-        leading.start()
+        # Java, and an election that it may have to wait for, take their time on a busy machine.
+        leading.start(wait=False).wait_ready(120)
 
     def kill_all(self, round):
         for broker in self.cluster.brokers:
@@ -298,8 +310,8 @@ class Scene:
                 lambda: len({self.digest(broker, partition) for broker in range(BROKERS)}) == 1,
                 lambda: f"the replicas of partition {partition} are the same bytes: "
                 f"{[self.digest(broker, partition) for broker in range(BROKERS)]}")
-        verified(self.cluster, TOPIC)
-        self.checked = counts
+        verified(self.cluster, TOPIC, since=self.checked_at)
+        self.checked, self.checked_at = counts, int(time.time() * 1000)
         self.load.go_on()
 
     def read_back(self, partition, first, end):

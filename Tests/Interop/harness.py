@@ -187,7 +187,8 @@ class Cluster:
                 for process in group:
                     process.start(wait=False)
                 for process in group:
-                    process.wait_ready()
+                    # Java takes its time on a busy machine.
+                    process.wait_ready(90)
         except BaseException as error:
             self.__exit__(type(error))
             raise

@@ -32,7 +32,7 @@ def scene(request):
 def test_nothing_acknowledged_is_lost(scene, kind):
     if not ROUNDS and scene.kind != "letterbox" and kind != "coordinator":
         pytest.skip("played with LETTERBOX_FAILOVER_ROUNDS")
-    for round in range(int(ROUNDS or 1)):
-        KINDS[kind](scene, round)
-        scene.check()
+    if scene.broken:
+        pytest.skip("this cluster failed in another kind of round")
+    scene.play(kind, int(ROUNDS or 1))
     print(f"{kind} on {scene.kind}: {sum(scene.checked)} records so far, all found, once, in order, three times")

@@ -24,11 +24,11 @@ class Verification:
         self.said += (self.process.stdout.read() or b"").decode()
         return self.said.splitlines()
 
-    def until(self, pattern):
+    def until(self, pattern, seconds=20):
         """The first line in which `pattern` is found, as a match."""
         return eventually(
             lambda: next((found for line in self.lines() if (found := re.search(pattern, line))), None),
-            lambda: f"{pattern} in {self.said}")
+            lambda: f"{pattern} in {self.said}", seconds)
 
     def __enter__(self):
         return self
@@ -38,10 +38,11 @@ class Verification:
         self.process.wait()
 
 
-def verified(cluster, topics):
-    """Every replica of these topics holds the same up to the high watermark, says the tool; returns what it said."""
-    with Verification(cluster, "--topics-include", topics, "--time", "-2") as tool:
-        tool.until("max lag is 0 for partition")
+def verified(cluster, topics, since=-2, seconds=20):
+    """Every replica of these topics holds the same from a time on (in ms) up to the high watermark, says the tool; returns what it
+    said."""
+    with Verification(cluster, "--topics-include", topics, "--time", str(since)) as tool:
+        tool.until("max lag is 0 for partition", seconds)
         assert not [line for line in tool.lines() if "unmatched" in line or "doesn't match" in line], tool.said
         return tool.said
 
