@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Measures brokers and the coordinator beside the machine's own limits, all in one run, on ports and in a directory of its own.
-#   scripts/benchmark.sh [machine | broker | coordinator | scale | failover]...   (the first three by default)
+#   scripts/benchmark.sh [machine | broker | coordinator | scale | failover | cluster | reassign]...   (the first three by default)
 #   coordinator runs Apache ZooKeeper 3.8 (Debian's jar) beside ours, both syncing before they answer, and ends in a table of bars;
 #   quick results of one part: PARTS_OF_COORDINATOR="load alone watch start million" (all by default), ZOOKEEPER_HEAP=-Xmx1g
 #   failover: how long producers notice that a leader, a follower or the coordinator died or was stopped, beside the bars;
 #   FAILOVER_ON=letterbox|zookeeper|ensemble, ROUNDS=5, SESSION_MS=6000, PARTS_OF_FAILOVER="calm kill stop follower restart away"
+#   cluster: 1,000 topics x 3 x 3 on three brokers (TOPICS=1000, IDLE_SECONDS=10); reassign: 1 GB moves under load (MEGABYTES=1024)
 #   SECONDS_EACH=5   how long each measurement lasts
 #   DIRECTORY=…      where the data goes (a fresh directory below data/ by default)
 # Compare figures of one run only; CPU seconds are steadier than wall time.
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 case ${1:-} in
 --help | -h)
-    sed -n '2,10s/^# //p' "$ROOT/scripts/benchmark.sh"
+    sed -n '2,11s/^# //p' "$ROOT/scripts/benchmark.sh"
     exit 0
     ;;
 esac
@@ -109,10 +110,10 @@ for part in $PARTS; do
         start_coordinator
         "$TOOLS/zkscale" -s "127.0.0.1:$CLIENT_PORT:$COORDINATOR" || exit 1
         ;;
-    failover)
+    failover | cluster | reassign)
         need_clients || exit 1
-        LETTERBOX_BINARY=$BINARY TMPDIR=$DIRECTORY "$CLIENTS/bin/python" -B "$ROOT/Tests/Benchmarks/failover.py" || exit 1
+        LETTERBOX_BINARY=$BINARY TMPDIR=$DIRECTORY "$CLIENTS/bin/python" -B "$ROOT/Tests/Benchmarks/$part.py" || exit 1
         ;;
-    *) fail "machine, broker, coordinator, scale or failover" ;;
+    *) fail "machine, broker, coordinator, scale, failover, cluster or reassign" ;;
     esac
 done
