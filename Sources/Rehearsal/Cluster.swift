@@ -29,6 +29,12 @@ final class Cluster {
     }
 
     func start() {
+        switch setting.planted {
+        case .brokersNeverSync: for node in brokerNodes { node.storage.syncsNothing = true }
+        case .coordinatorNeverSyncs: coordinatorNode.storage.syncsNothing = true
+        case .powerLossUnnoticed: for node in brokerNodes { node.keepsBootID = true }
+        case .uncleanElection, .producersWithoutIDs, nil: break
+        }
         coordinatorNode.boot { [unowned self] world in
             coordinator = nil
             do throws(StartProblem) {
@@ -89,6 +95,7 @@ final class Cluster {
         properties["replica.fetch.wait.max.ms"] = "\(setting.fetchWaitMs)"
         properties["leader.imbalance.check.interval.seconds"] = "\(setting.rebalanceSeconds)"
         properties["log.segment.bytes"] = "\(setting.segmentBytes)"
+        if setting.planted == .uncleanElection { properties["unclean.leader.election.enable"] = "true" }
         if setting.syncsEach { properties["log.flush.interval.messages"] = "1" }
         return properties
     }

@@ -134,7 +134,7 @@ final class Judge {
         }
         truth.copies[id].batches = batches
         truth.compare(id)
-        if isOther, truth.copies[id].agreed < owed, !truth.copies[id].isDamaged {
+        if isOther, truth.copies[id].agreed < owed, !truth.copies[id].isDamaged, !truth.copies[id].wasDropped {
             violated(
                 "\(truth.partition) on broker \(id) ended at \(before), and ends at \(end) after a start: what was committed is "
                     + "gone, though no power failure could take it")
@@ -214,6 +214,12 @@ final class Judge {
         guard let server = cluster.coordinator, server.zxid != seenZxid else { return }
         seenZxid = server.zxid
         for truth in truths {
+            if let found = server.peek(Znodes.topic(truth.partition.topic)), found.version != truth.assignmentVersion,
+                let assignment = try? TopicAssignment(payload: found.data)
+            {
+                truth.assigned(assignment)
+                truth.assignmentVersion = found.version
+            }
             guard let found = server.peek(Znodes.partitionState(truth.partition)),
                 found.version != truth.recordedVersion,
                 let state = try? PartitionState(payload: found.data)
@@ -227,6 +233,9 @@ final class Judge {
             }
             truth.recorded = state
             truth.recordedVersion = found.version
+            for member in state.isr where truth.copies.indices.contains(Int(member.raw)) {
+                if truth.replicas.contains(Int(member.raw)) { truth.copies[Int(member.raw)].wasDropped = false }
+            }
             if state.isr.isEmpty { violated("I9: the in-sync set of \(truth.partition) is empty") }
             judgeInSync(truth)
         }
@@ -302,14 +311,16 @@ final class Judge {
     /// All led, all in sync, all the same.
     func isWhole() -> Bool {
         truths.allSatisfy { truth in
-            guard let state = truth.recorded, state.isr.count == Cluster.brokers, state.leader.raw >= 0 else {
+            guard let state = truth.recorded, !truth.isMoving,
+                state.isr.count == truth.replicas.count, state.leader.raw >= 0
+            else {
                 return false
             }
             let leader = Int(state.leader.raw)
             guard truth.copies.indices.contains(leader), truth.copies[leader].leads,
                 truth.copies[leader].leaderEpoch == state.leaderEpoch.raw
             else { return false }
-            return truth.copies.indices.allSatisfy { id in
+            return truth.replicas.allSatisfy { id in
                 truth.copies[id].batches.count == truth.committed.count && truth.holdsAll(id)
                     && truth.copies[id].highWatermark == truth.end
             }

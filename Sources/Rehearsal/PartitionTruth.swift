@@ -24,6 +24,8 @@ struct Copy {
     var owed = Int.max
     /// It lost power since it last held everything committed: what it holds proves nothing.
     var isDamaged = false
+    /// It was taken out of the assignment since it was last in sync: it may have been removed, and begin empty.
+    var wasDropped = false
     /// Told by a host: the last seen.
     var leads = false
     var leaderEpoch: Int32 = -1
@@ -45,6 +47,10 @@ final class PartitionTruth {
     /// What the tree says: the state and its version.
     var recorded: PartitionState?
     var recordedVersion: Int32 = -1
+    /// Who should hold it, and whether that is being changed.
+    private(set) var replicas: [Int] = []
+    private(set) var isMoving = false
+    var assignmentVersion: Int32 = -1
     /// An offset and an epoch name one batch, in all replicas and for ever.
     private var names: [Name: UInt32] = [:]
     private var written: [Name: [String]] = [:]
@@ -62,6 +68,14 @@ final class PartitionTruth {
     }
 
     var end: Offset { committed.last.map { $0.last + 1 } ?? 0 }
+
+    func assigned(_ assignment: TopicAssignment) {
+        replicas = (assignment.replicas[partition.partition] ?? []).map { Int($0.raw) }
+        isMoving =
+            assignment.adding[partition.partition]?.isEmpty == false
+            || assignment.removing[partition.partition]?.isEmpty == false
+        for id in copies.indices where !replicas.contains(id) { copies[id].wasDropped = true }
+    }
 
     /// - Returns: the other checksum under this name, when there is one.
     func name(_ batch: KnownBatch) -> UInt32? {

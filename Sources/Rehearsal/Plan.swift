@@ -21,6 +21,24 @@ package struct Setting: Equatable, Sendable, CustomStringConvertible {
     package var paceMs = 150
     package var readers = 1
     package var members = 2
+    /// Somebody changes topics, assignments and settings meanwhile.
+    package var hasAdministrator = false
+    /// What is wrong with the cluster on purpose.
+    package var planted: Planted?
+
+    /// Mistakes that the judges must find: what they leave undone, or do wrong, is done by the surroundings, never by the product.
+    package enum Planted: String, CaseIterable, Sendable {
+        /// Syncs of the brokers' logs do nothing.
+        case brokersNeverSync = "brokers-never-sync"
+        /// Syncs of the coordinator's log do nothing.
+        case coordinatorNeverSyncs = "coordinator-never-syncs"
+        /// After a power failure the machine tells the boot id that it had before.
+        case powerLossUnnoticed = "power-loss-unnoticed"
+        /// A replica from outside the in-sync set may lead.
+        case uncleanElection = "unclean-election"
+        /// Idempotent producers send without their producer ids.
+        case producersWithoutIDs = "producers-without-ids"
+    }
 
     package enum ProducerKind: String, Sendable {
         /// Idempotent, acks=all, up to five requests under way.
@@ -61,6 +79,7 @@ package struct Setting: Equatable, Sendable, CustomStringConvertible {
         "topics of \(partitions) partitions, min.insync.replicas \(minInSync)\(syncsEach ? ", every record synced" : ""), "
             + "segments of \(segmentBytes) bytes, sessions of \(sessionMs) ms, lag of \(lagMaxMs) ms, producers "
             + "\(producers.map(\.rawValue).joined(separator: " ")) every \(paceMs) ms, \(readers) readers, \(members) members"
+            + (hasAdministrator ? ", an administrator" : "") + (planted.map { ", planted \($0.rawValue)" } ?? "")
             + (connectionLoss > 0 ? ", losing connections" : "")
     }
 }
@@ -73,10 +92,13 @@ package struct Plan: Equatable, Sendable {
     package var setting: Setting
     package var faults: [Fault]
 
-    package init(seed: UInt64, seconds: Int = 60, faults: [Fault]? = nil) {
+    package init(seed: UInt64, seconds: Int = 60, faults: [Fault]? = nil, planted: Setting.Planted? = nil) {
         self.seed = seed
         self.seconds = seconds
         setting = Setting(seed: seed)
+        setting.planted = planted
+        // What is never synced must be promised to be.
+        if planted == .brokersNeverSync { setting.syncsEach = true }
         self.faults = faults ?? FaultDraw(seed: seed, seconds: seconds, setting: setting).faults
     }
 
@@ -84,6 +106,8 @@ package struct Plan: Equatable, Sendable {
     package var command: String {
         let drawn = FaultDraw(seed: seed, seconds: seconds, setting: setting).faults
         let words = faults == drawn ? "" : " --faults '\(faults.map(\.description).joined(separator: "; "))'"
-        return "letterbox simulate --seed \(seed) --seconds \(seconds)\(words)"
+        let mistake = setting.planted.map { " --planted \($0.rawValue)" } ?? ""
+        let administrator = setting.hasAdministrator ? " --administrator" : ""
+        return "letterbox simulate --seed \(seed) --seconds \(seconds)\(words)\(mistake)\(administrator)"
     }
 }

@@ -30,6 +30,7 @@ package final class Play {
     private var producers: [ModelProducer] = []
     private var readers: [ModelReader] = []
     private var members: [String: ModelMember] = [:]
+    private var administrator: Administrator?
 
     package init(_ plan: Plan) {
         self.plan = plan
@@ -37,6 +38,8 @@ package final class Play {
         options.latency = plan.setting.latency
         options.diskDelay = plan.setting.diskDelay
         options.writesInPlace = plan.setting.writesInPlace
+        // A play of 60 s has some 100,000; a hundred times of that is no play any more.
+        options.eventLimit = 2_000_000 + 200_000 * plan.seconds
         options.connectionLoss = plan.setting.connectionLoss
         simulation = Simulation(seed: plan.seed, options: options)
         cluster = Cluster(simulation: simulation, setting: plan.setting)
@@ -56,7 +59,7 @@ package final class Play {
                 mended = simulation.now - before
             }
         }
-        simulation.observer = nil
+        defer { simulation.end() }
         return Outcome(
             plan: plan, violation: violation, hash: simulation.traceHash, events: simulation.eventCount,
             acknowledged: judge.acknowledged, committed: judge.truths.reduce(0) { $0 + $1.committed.count },
@@ -71,7 +74,8 @@ package final class Play {
         guard condition() else {
             let group =
                 members.isEmpty ? [] : [judge.groupLacks()] + members.keys.sorted().map { members[$0]?.state ?? "" }
-            let lacks = ([judge.lacks()] + group).joined(separator: "\n")
+            let asked = administrator.flatMap { judge.administrationLacks($0) }.map { [$0] } ?? []
+            let lacks = ([judge.lacks()] + asked + group).joined(separator: "\n")
             judge.violated("liveness: after \(limit) still not \(what)\n\(lacks)")
             return false
         }
@@ -115,6 +119,9 @@ package final class Play {
                 return member
             }
         }
+        if plan.setting.hasAdministrator {
+            administrator = Administrator(world: simulation.node("administrator").world, judge: judge)
+        }
         faults.schedule(plan.faults)
         let end = simulation.now + .seconds(plan.seconds)
         simulation.run(within: .seconds(plan.seconds)) { violation != nil || simulation.now >= end }
@@ -130,7 +137,16 @@ package final class Play {
         else { return }
         for producer in producers { producer.isStopping = true }
         guard until(.seconds(120), "acknowledged everything", { producers.allSatisfy(\.isDone) }) else { return }
+        if let administrator {
+            var isRestored = false
+            administrator.restore { isRestored = true }
+            guard until(.seconds(120), "given all replicas again", { isRestored }) else { return }
+        }
         guard until(.seconds(120), "whole", judge.isWhole) else { return }
+        if let administrator {
+            let isDone = { [judge] in judge.administrationLacks(administrator) == nil }
+            guard until(.seconds(120), "as it was asked for", isDone) else { return }
+        }
         if !members.isEmpty {
             guard until(.seconds(120), "read and committed by the group", judge.groupIsDone) else { return }
         }

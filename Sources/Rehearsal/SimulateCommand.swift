@@ -15,6 +15,11 @@ package enum SimulateCommand {
             .value(
                 "seconds", of: "N", help: "How long clients work and things break, in simulated seconds (default 60)."),
             .value("faults", of: "LIST", help: "Break this instead of what the seed draws; '' for nothing."),
+            .value(
+                "planted", of: "MISTAKE",
+                help: "Make this mistake on purpose, and tell how many seeds find it: "
+                    + Setting.Planted.allCases.map(\.rawValue).joined(separator: ", ") + "."),
+            .flag("administrator", help: "Somebody changes topics, assignments and settings meanwhile."),
             .flag("plan", help: "Only show what would be played."),
             .flag("hash", help: "Show a hash of everything that happened: equal plays have equal ones."),
             .flag("shrink", help: "Find a shorter list of faults that fails too."),
@@ -48,10 +53,18 @@ package enum SimulateCommand {
             guard let list = Fault.list(text) else { throw CommandLineError("--faults '\(text)' is not understood") }
             faults = list
         }
+        var planted: Setting.Planted?
+        if let name = try line.value("planted") {
+            guard let known = Setting.Planted(rawValue: name) else {
+                throw CommandLineError("--planted '\(name)' is not understood")
+            }
+            planted = known
+        }
         var failed: [UInt64] = []
         var records = 0
         for seed in seeds {
-            let plan = Plan(seed: seed, seconds: seconds, faults: faults)
+            var plan = Plan(seed: seed, seconds: seconds, faults: faults, planted: planted)
+            plan.setting.hasAdministrator = line.has("administrator")
             if line.has("plan") {
                 describe(plan, tool)
                 continue
@@ -66,10 +79,18 @@ package enum SimulateCommand {
             }
             guard outcome.violation != nil else { continue }
             failed.append(seed)
+            if let planted, seeds.count > 1 {
+                tool.say("seed \(seed) found \(planted.rawValue): \(outcome.violation ?? "")")
+                continue
+            }
             tell(outcome, line, tool)
             if !line.has("go-on") { break }
         }
         if line.has("plan") { return 0 }
+        if let planted, seeds.count > 1 {
+            tool.say("\(failed.count) of \(seeds.count) plays of \(seconds) s found \(planted.rawValue)")
+            return failed.isEmpty ? 1 : 0
+        }
         if failed.isEmpty {
             tool.say("\(seeds.count) plays of \(seconds) s, \(records) acknowledgements: all well")
             return 0

@@ -296,6 +296,14 @@ final class SimulatedConnection: Connection {
         }
     }
 
+    func letGo() {
+        state = .over
+        handler = nil
+        other = nil
+        output = []
+        onTheWay = []
+    }
+
     /// The node crashed: the system closes for a dead process, and a dead system says nothing.
     func ownerDied(_ kind: CrashKind) {
         if kind == .process, state == .open {

@@ -65,6 +65,12 @@ package final class SimulatedNetwork {
         }
     }
 
+    func end() {
+        for endpoint in endpoints { endpoint.letGo() }
+        endpoints = []
+        listeners = [:]
+    }
+
     package var openConnections: Int { endpoints.count { $0.isOpen } }
 
     // MARK: The system's part

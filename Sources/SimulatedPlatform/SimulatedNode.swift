@@ -29,6 +29,8 @@ package final class SimulatedNode {
     /// Wall clock: how far ahead, and how many parts in a million too fast.
     package var wallOffset: Duration = .zero
     package var wallDriftPPM: Int64 = 0
+    /// A machine that tells the same boot id all its life.
+    package var keepsBootID = false
     /// What each of its disk's operations takes in addition.
     package var diskSlowness = Duration.zero
 
@@ -91,6 +93,14 @@ package final class SimulatedNode {
         let waiting = deferred
         deferred = []
         simulation.requeue(waiting)
+    }
+
+    func end() {
+        world.end()
+        program = nil
+        start = nil
+        deferred = []
+        storage.fault = nil
     }
 
     private func revive() {

@@ -66,11 +66,13 @@ final class Inode {
     /// A sync that failed: the system forgets that these pages were not written, so that a later sync brings nothing.
     func syncFailed() { unsynced = [] }
 
-    /// Keeps what chance lets reach the device: nothing, everything, a prefix whose last write is torn, or any of the writes.
+    /// Keeps what chance lets reach the device: nothing, everything, a prefix whose last write is torn, any of the writes, or any
+    /// of the sectors they touched.
     func losePower(using random: inout SeededRandom) {
-        switch Int.random(in: 0..<4, using: &random) {
+        switch Int.random(in: 0..<5, using: &random) {
         case 0: break
         case 1: sync()
+        case 4: keepSectors(using: &random)
         case 2:
             let kept = Int.random(in: 0...unsynced.count, using: &random)
             for change in unsynced.prefix(kept) { synced.apply(change) }
@@ -88,11 +90,46 @@ final class Inode {
         content = synced
     }
 
+    private static let sector: Int64 = 512
+
+    /// Each sector reaches the device by itself, as some write to it left it, or not at all: behind one that is missing, zeros and
+    /// all, a later one may be there. Sizes change in order, with the file system's own log.
+    private func keepSectors(using random: inout SeededRandom) {
+        var pieces: [Int64: [(offset: Int64, bytes: ArraySlice<UInt8>)]] = [:]
+        func settle() {
+            for sector in pieces.keys.sorted() {
+                guard let writes = pieces[sector] else { continue }
+                // Half of them whole or not at all: the others as of some moment.
+                let kept =
+                    Bool.random(using: &random)
+                    ? (Bool.random(using: &random) ? writes.count : 0)
+                    : Int.random(in: 0...writes.count, using: &random)
+                for write in writes.prefix(kept) { synced.write(write.bytes, at: write.offset) }
+            }
+            pieces = [:]
+        }
+        for change in unsynced {
+            guard case .write(let offset, let bytes) = change else {
+                settle()
+                synced.apply(change)
+                continue
+            }
+            var at = offset
+            let end = offset + Int64(bytes.count)
+            while at < end {
+                let next = min(end, (at / Inode.sector + 1) * Inode.sector)
+                pieces[at / Inode.sector, default: []].append((at, bytes[Int(at - offset)..<Int(next - offset)]))
+                at = next
+            }
+        }
+        settle()
+    }
+
     /// Whole sectors of a write, from its beginning.
     private func tear(_ change: Change, using random: inout SeededRandom) {
         guard case .write(let offset, let bytes) = change, bytes.count > 1 else { return }
         let cut = Int.random(in: 0..<bytes.count, using: &random)
-        let kept = max(0, cut - Int((offset + Int64(cut)) % 512))
+        let kept = max(0, cut - Int((offset + Int64(cut)) % Inode.sector))
         if kept > 0 { synced.write(bytes[..<kept], at: offset) }
     }
 }
@@ -122,6 +159,8 @@ package final class SimulatedStorage {
     package var capacity: Int64
     /// Asked before each operation with the file's path; an errno makes it fail.
     package var fault: ((DiskOperation, String) -> Int32?)?
+    /// Syncs of files are acknowledged, and not done: a disk that lies.
+    package var syncsNothing = false
     private let root = DirectoryNode()
     /// Changes of names that no `syncDirectory` has made durable, oldest first; each is one or two entries set together.
     private var unsyncedNames: [[NameChange]] = []

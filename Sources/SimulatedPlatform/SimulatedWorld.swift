@@ -24,7 +24,7 @@ package final class SimulatedWorld: World {
         self.clock = clock
         simulatedTimers = SimulatedTimers(node, life: life)
         timers = simulatedTimers
-        bootID = "boot-\(node.name)-\(node.boots)"
+        bootID = "boot-\(node.name)-\(node.keepsBootID ? 1 : node.boots)"
         var seed = node.simulation.seed
         for byte in node.name.utf8 { seed = (seed ^ UInt64(byte)) &* 0x100_0000_01b3 }
         generator = SeededRandom(seed: seed &+ UInt64(life) &* 0x9e37_79b9_7f4a_7c15)

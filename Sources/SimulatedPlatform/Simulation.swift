@@ -18,6 +18,8 @@ package struct SimulationOptions {
     /// The chance of a write to be done within the call while its lane is idle.
     package var writesInPlace = 0.5
     package var diskCapacity: Int64 = 1 << 40
+    /// A run stands still behind so many events: what asks itself again at once must not run for ever, nor fill the memory.
+    package var eventLimit = 20_000_000
     package var journalLevel = JournalLevel.info
     /// Keeps a line for each event; `traceHash` is there without it.
     package var keepsTrace = false
@@ -65,17 +67,18 @@ package final class Simulation {
     /// Plays everything due within the next `duration`, and leaves the clock there.
     package func run(for duration: Duration) {
         let end = now + duration
-        while let next = queue.earliest, next <= end { step() }
+        while eventCount < options.eventLimit, let next = queue.earliest, next <= end { step() }
         now = max(now, end)
     }
 
     /// Plays until `condition` holds, asking after each event.
-    /// - Returns: false when `limit` of simulated time has passed without it, or nothing is left that could happen.
+    /// - Returns: false when `limit` of simulated time or the limit of events has passed without it, or nothing is left that could
+    ///   happen.
     @discardableResult
     package func run(within limit: Duration = .seconds(600), until condition: () -> Bool) -> Bool {
         let end = now + limit
         while !condition() {
-            guard let next = queue.earliest, next <= end else {
+            guard eventCount < options.eventLimit, let next = queue.earliest, next <= end else {
                 now = max(now, end)
                 return condition()
             }
@@ -104,6 +107,14 @@ package final class Simulation {
         observer?(event.node)
         isRunning = false
         return true
+    }
+
+    /// Nothing happens any more, and what held each other is let go: of many runs in one process each leaves nothing behind.
+    package func end() {
+        observer = nil
+        queue = EventQueue()
+        network.end()
+        for node in nodes { node.end() }
     }
 
     /// An event of nobody's: a fault, a client's step, the network at work.

@@ -1,6 +1,12 @@
+import Glibc
 import Testing
 
 @testable import Rehearsal
+
+private enum FileDescriptorText {
+    /// Straight to standard error: a child process that ends by itself flushes nothing.
+    static func write(_ text: String) { _ = text.withCString { Glibc.write(2, $0, strlen($0)) } }
+}
 
 @Suite("A play")
 struct PlayTests {
@@ -9,6 +15,34 @@ struct PlayTests {
         let second = Play.play(Plan(seed: 3, seconds: 5))
         #expect(first.hash == second.hash && first.events == second.events)
         #expect(Play.play(Plan(seed: 4, seconds: 5)).hash != first.hash)
+    }
+
+    /// Sets and dictionaries have another order in each process: none may reach an action.
+    @Test("goes the same way in another process") func sameInAnotherProcess() async {
+        var hashes: [String] = []
+        for _ in 1...2 {
+            let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
+                var plan = Plan(seed: 9, seconds: 4)
+                plan.setting.members = 2
+                plan.setting.hasAdministrator = true
+                let outcome = Play.play(plan)
+                FileDescriptorText.write("<\(outcome.hash) \(outcome.events)>")
+            }
+            let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+            guard let start = text.firstIndex(of: "<"), let end = text.firstIndex(of: ">") else {
+                Issue.record("no hash was written: \(text)")
+                return
+            }
+            hashes.append(String(text[start...end]))
+        }
+        #expect(hashes[0] == hashes[1])
+    }
+
+    @Test(
+        "with a mistake planted is found out",
+        arguments: [(Setting.Planted.producersWithoutIDs, 1...20 as ClosedRange<UInt64>)])
+    func planted(mistake: Setting.Planted, seeds: ClosedRange<UInt64>) {
+        #expect(seeds.contains { Play.play(Plan(seed: $0, seconds: 10, planted: mistake)).violation != nil })
     }
 
     @Test("of any seed ends well: nothing acknowledged is lost, doubled or moved", arguments: 0..<10)
@@ -38,6 +72,36 @@ struct PlayTests {
                     """)),
             // A log that was rolled and recovered, whose producers had requests under way: the release build died of it.
             Plan(seed: 4, seconds: 10),
+            // A session ended while its broker was starting: the start went on beside the next session's.
+            Plan(
+                seed: 15,
+                faults: Fault.list(
+                    """
+                    25661 power broker-0 for 194; 32876 cut broker-2 brokers coordinator for 8228
+                    43222 power broker-0 for 393; 43468 kill leader for 2269; 46245 pause broker-1 for 5166
+                    """)),
+            // The write of an in-sync set was lost with the connection, and its leader waited for ever.
+            Plan(
+                seed: 45,
+                faults: Fault.list(
+                    "47901 kill leader for 1830; 47945 mute controller leader for 10368; 58094 power coordinator for 623"
+                )),
+            // Logs were compared before their broker hosted them, and counted as empty.
+            Plan(
+                seed: 69,
+                faults: Fault.list(
+                    """
+                    33852 slow follower for 4283 by 2000; 39110 power broker-1 for 113
+                    44365 cut broker-2 coordinator for 8277; 46937 kill leader for 4554
+                    """)),
+            // The member that was left alone in the set had lost power, and nobody knew yet.
+            Plan(
+                seed: 85,
+                faults: Fault.list(
+                    """
+                    14633 kill leader for 10731; 19231 kill broker-1 for 42
+                    20203 kill leader for 3584; 23207 power broker-1 for 1681
+                    """)),
         ])
     func regressions(plan: Plan) {
         let outcome = Play.play(plan)

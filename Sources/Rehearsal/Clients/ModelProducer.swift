@@ -108,7 +108,8 @@ final class ModelProducer: ModelClient {
             builder.append(timestamp: batch.timestamp, key: nil, value: Array(word(number).utf8))
         }
         let producer: BatchBuilder.Producer =
-            kind == .idempotent ? .init(id: id, epoch: epoch, baseSequence: batch.sequence) : .none
+            kind == .idempotent && judge.cluster.setting.planted != .producersWithoutIDs
+            ? .init(id: id, epoch: epoch, baseSequence: batch.sequence) : .none
         guard let bytes = try? builder.build(producer: producer) else { return }
         let partition = truths[lane.partition].partition
         var request = ProduceRequest()
