@@ -75,9 +75,9 @@ extension TopicAdmin {
     /// The metadata cache has heard of these.
     package func topicsChanged(_ names: [String]) {
         let now = world.clock.now
+        if !goneAt.isEmpty { goneAt = goneAt.filter { now - $0.value < .seconds(60) } }
         for name in names {
             if metadata.topic(name) == nil {
-                goneAt = goneAt.filter { now - $0.value < .seconds(60) }
                 if goneAt.count < 1000 { goneAt[name] = now }
             } else if autoCreations[name] == nil {
                 goneAt[name] = nil

@@ -119,6 +119,10 @@ package enum BrokerKeys {
     package static let retentionCheck = ConfigKey<Duration>(
         "log.retention.check.interval.ms", type: .long, default: .seconds(300), allowed: Duration.milliseconds(1)...,
         "How often retention is looked at.")
+    package static let minFreeBytes = ConfigKey<Int>(
+        "log.dir.min.free.bytes", type: .long, default: 16 << 20, allowed: 0...,
+        "Records are refused while fewer bytes are free in their log directory's file system (on a small one: than a "
+            + "twentieth of it), and taken again when twice as many are. Reads go on.")
     package static let deleteDelay = ConfigKey<Int>(
         "log.segment.delete.delay.ms", type: .long, default: 60_000, allowed: 0..., importance: .high,
         changes: .clusterWide, "How long deleted files stay on disk.")
@@ -246,6 +250,7 @@ package enum BrokerKeys {
         requestTimeout, fetchMaxBytes, fetchSessionSlots, autoCreate, partitions, replicationFactor, deleteTopics,
         minInSync, uncleanElection, messageMaxBytes, compression, logDir, logDirs, segmentBytes, rollHours, rollMs,
         rollJitterHours, rollJitterMs, retentionHours, retentionMinutes, retentionMs, retentionBytes, retentionCheck,
+        minFreeBytes,
         deleteDelay, flushMessages, flushMs, flushScheduler, recoveryCheckpoint, indexInterval, indexBytes,
         cleanupPolicy, timestampType, timestampBefore, timestampAfter, timestampDifference, producerExpiration, lagMax,
         replicaFetchWait, replicaFetchMinBytes, replicaFetchMaxBytes, replicaResponseMaxBytes, replicaBackoff,

@@ -32,6 +32,8 @@ package final class BrokerNode {
     package var hasWaited = false
     /// There is nothing left to serve from.
     var allDirectoriesLost: (_ reason: String) -> Void = { _ in }
+    /// LeaderAndIsr and StopReplica, one after another.
+    let replicaOrders = Turnstile()
     /// A clean stop has begun.
     package var isStopping = false
 

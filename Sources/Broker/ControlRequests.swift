@@ -11,8 +11,18 @@ extension BrokerNode {
         brokerEpoch >= 0 && brokerEpoch < epoch.raw
     }
 
-    /// API 4. Settings of topics that are new here are read from the tree first.
+    /// API 4. Settings of topics that are new here are read from the tree first, and logs are made; the next order to replicas waits
+    /// for that.
     package func leaderAndIsr(_ request: LeaderAndIsrRequest, then: @escaping (LeaderAndIsrResponse) -> Void) {
+        replicaOrders.enter { [self] leave in
+            obey(request) { response in
+                then(response)
+                leave()
+            }
+        }
+    }
+
+    private func obey(_ request: LeaderAndIsrRequest, then: @escaping (LeaderAndIsrResponse) -> Void) {
         var response = LeaderAndIsrResponse()
         if isForAnotherLife(request.brokerEpoch) {
             response.errorCode = .staleBrokerEpoch
@@ -31,21 +41,22 @@ extension BrokerNode {
                 PartitionDirectory.Order($0, topic: topic.topicName, id: topic.topicID)
             }
         }
-        var unknown: [String] = []
-        for order in orders {
-            let topic = order.partition.topic
-            if partitions.hosts(of: topic).isEmpty, unknown.last != topic, !unknown.contains(topic) {
-                unknown.append(topic)
+        let unknown = Set(orders.lazy.map(\.partition.topic).filter { !self.partitions.hosts($0) }).sorted()
+        let prepared = { [self] in
+            partitions.prepare(orders) { [self] in
+                // Another controller may have spoken meanwhile, or another life have begun.
+                if isForAnotherLife(request.brokerEpoch) {
+                    response.errorCode = .staleBrokerEpoch
+                } else if !partitions.hear(ControllerEpoch(request.controllerEpoch)) {
+                    response.errorCode = .staleControllerEpoch
+                } else {
+                    apply(orders, to: &response)
+                }
+                then(response)
             }
         }
-        guard let topicSettings, !unknown.isEmpty else {
-            apply(orders, to: &response)
-            return then(response)
-        }
-        topicSettings.refresh(unknown) { [self] in
-            apply(orders, to: &response)
-            then(response)
-        }
+        guard let topicSettings, !unknown.isEmpty else { return prepared() }
+        topicSettings.refresh(unknown, then: prepared)
     }
 
     private func apply(_ orders: [PartitionDirectory.Order], to response: inout LeaderAndIsrResponse) {
@@ -76,6 +87,15 @@ extension BrokerNode {
 
     /// API 5.
     package func stopReplica(_ request: StopReplicaRequest, then: @escaping (StopReplicaResponse) -> Void) {
+        replicaOrders.enter { [self] leave in
+            obey(request) { response in
+                then(response)
+                leave()
+            }
+        }
+    }
+
+    private func obey(_ request: StopReplicaRequest, then: @escaping (StopReplicaResponse) -> Void) {
         var response = StopReplicaResponse()
         if isForAnotherLife(request.brokerEpoch) {
             response.errorCode = .staleBrokerEpoch
@@ -105,7 +125,7 @@ extension BrokerNode {
                 stop(topic.topicName, partition.partitionIndex, partition.leaderEpoch, partition.deletePartition)
             }
         }
-        then(response)
+        partitions.deleteStopped { then(response) }
     }
 
     /// API 6.
@@ -163,5 +183,27 @@ extension MetadataCache.Partition {
         controllerEpoch = ControllerEpoch(state.controllerEpoch)
         partitionEpoch = PartitionEpoch(state.zkVersion)
         offline = state.offlineReplicas.map { BrokerID($0) }
+    }
+}
+
+/// Lets one in at a time, in the order they came.
+package final class Turnstile {
+    private var isTaken = false
+    private var waiting: [(@escaping () -> Void) -> Void] = []
+    package init() {}
+
+    /// - Parameter work: calls its argument once, when the next one may come.
+    func enter(_ work: @escaping (_ leave: @escaping () -> Void) -> Void) {
+        waiting.append(work)
+        next()
+    }
+
+    private func next() {
+        guard !isTaken, !waiting.isEmpty else { return }
+        isTaken = true
+        waiting.removeFirst()({ [self] in
+            isTaken = false
+            next()
+        })
     }
 }

@@ -189,15 +189,27 @@ extension ControllerDriver {
         nextNumber += 1
         let timer = world.after(limit) { [weak self] in self?.end(number, false) }
         waiters[number] = Waiter(isOver: isOver, then: then, timer: timer)
-        world.timers.soon { [weak self] in self?.askWaiters() }
+        askWaiters()
     }
 
+    /// At the end of the turn, once for all that happened in it: a thousand topics made at once wait here.
     func askWaiters() {
+        guard !asksWaiters, !waiters.isEmpty else { return }
+        asksWaiters = true
+        world.timers.soon { [weak self] in
+            guard let self else { return }
+            self.asksWaiters = false
+            self.askWaitersNow()
+        }
+    }
+
+    private func askWaitersNow() {
         guard let term, let core = term.core, core.announcements.isEmpty else { return }
-        for number in waiters.keys.sorted() {
-            guard let waiter = waiters[number], !waiter.asked, waiter.isOver(core) else { continue }
-            waiters[number]?.asked = true
-            channels.whenHeard(patience: .seconds(1)) { [weak self] in self?.end(number, true) }
+        let over = waiters.filter { !$0.value.asked && $0.value.isOver(core) }.keys.sorted()
+        guard !over.isEmpty else { return }
+        for number in over { waiters[number]?.asked = true }
+        channels.whenHeard(patience: .seconds(1)) { [weak self] in
+            for number in over { self?.end(number, true) }
         }
     }
 

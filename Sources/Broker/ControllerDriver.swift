@@ -51,6 +51,7 @@ package final class ControllerDriver {
     var seatWatchedIn: Int64 = 0
     var term: Term?
     var waiters: [UInt64: Waiter] = [:]
+    var asksWaiters = false
     var nextNumber: UInt64 = 1
     var shutdownAnswers: [UInt64: (ControlledShutdownResponse) -> Void] = [:]
     var inSyncAnswers: [UInt64: (AlterPartitionResponse) -> Void] = [:]

@@ -108,52 +108,17 @@ extension GroupDriver {
 
     // MARK: offsets
 
+    /// Also version 0 writes only through the group's owner, under the check of its epoch. Kafka lets any broker write it; nothing
+    /// then keeps an older commit from replacing one that was acknowledged.
     package func offsetCommit(
         _ request: OffsetCommitRequest, version: Int16, then: @escaping (OffsetCommitResponse) -> Void
     ) {
         refreshAuthority()
-        if version == 0, ownership.owner(ofGroup: request.groupID) != me { return commitAnywhere(request, then) }
         let token = token { if case .commit(let response) = $0 { then(response) } }
         let facts = facts
         catalog.offsetCommit(
             request, unchecked: version == 0, known: { facts.topicFact($0) }, token: token, at: moment, into: &effects)
         perform()
-    }
-
-    /// Version 0 asks whatever broker it likes (KIP-1).
-    private func commitAnywhere(_ request: OffsetCommitRequest, _ then: @escaping (OffsetCommitResponse) -> Void) {
-        var response = OffsetCommitResponse()
-        var lines: [OffsetLine] = []
-        for topic in request.topics {
-            let fact = facts.topicFact(topic.name)
-            var answered = OffsetCommitResponse.OffsetCommitResponseTopic()
-            answered.name = topic.name
-            for partition in topic.partitions {
-                var slot = OffsetCommitResponse.OffsetCommitResponsePartition()
-                slot.partitionIndex = partition.partitionIndex
-                if let fact, (0..<fact.partitionCount).contains(partition.partitionIndex) {
-                    lines.append(
-                        OffsetLine(
-                            topic: topic.name, topicID: fact.knownID, partition: partition.partitionIndex,
-                            value: CommittedOffset(offset: partition.committedOffset)))
-                } else {
-                    slot.errorCode = .unknownTopicOrPartition
-                }
-                answered.partitions.append(slot)
-            }
-            response.topics.append(answered)
-        }
-        guard !lines.isEmpty else { return then(response) }
-        store.commitUnowned(request.groupID, lines) { isWritten in
-            guard !isWritten else { return then(response) }
-            for topic in response.topics.indices {
-                for place in response.topics[topic].partitions.indices
-                where response.topics[topic].partitions[place].errorCode == .none {
-                    response.topics[topic].partitions[place].errorCode = .coordinatorNotAvailable
-                }
-            }
-            then(response)
-        }
     }
 
     package func offsetFetch(

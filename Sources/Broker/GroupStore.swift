@@ -2,7 +2,7 @@ import ClusterModel
 import ConsumerGroups
 import Platform
 
-/// The groups' place in the tree: reads whole buckets, and writes outside of any bucket for clients of the oldest versions.
+/// The groups' place in the tree: reads whole buckets.
 package final class GroupStore {
     private let world: any World
     private let tree: any GroupTree
@@ -57,23 +57,5 @@ package final class GroupStore {
             }
         }
         go()
-    }
-
-    /// OffsetCommit version 0 goes to any broker and straight into the tree, as Kafka has always done it: no group is asked, and
-    /// its owner learns of it when it next reads.
-    package func commitUnowned(
-        _ group: String, _ lines: [OffsetLine], attempts: Int = 3, then: @escaping (Bool) -> Void
-    ) {
-        GroupReader.read(group, from: tree) { [self] found in
-            guard var nodes = found?.nodes else { return then(false) }
-            tree.multi(nodes.commit(lines, of: group)) { [self] result in
-                switch result {
-                case .success: then(true)
-                case .failure(let failure) where failure.cause != .sessionExpired && attempts > 1:
-                    commitUnowned(group, lines, attempts: attempts - 1, then: then)
-                case .failure: then(false)
-                }
-            }
-        }
     }
 }

@@ -17,6 +17,9 @@ package final class Housekeeping {
         self.world = world
         self.partitions = partitions
         self.settings = settings
+        for directory in partitions.directories {
+            directory.watchRoom(floorBytes: Int64(config[BrokerKeys.minFreeBytes]))
+        }
         every(config[BrokerKeys.highWatermarkCheckpoint]) { $0.partitions.checkpointHighWatermarks() }
         every(config[BrokerKeys.recoveryCheckpoint]) { $0.partitions.checkpointLogs() }
         every(.milliseconds(max(1, config.replicaLagMax.wholeMilliseconds / 2))) { $0.checkLag() }

@@ -9,10 +9,13 @@ extension PartitionDirectory {
     }
 
     /// Where a new replica goes: where it was wanted, else where the fewest are.
-    func directory(for partition: TopicPartition) -> LogDirectory? {
+    /// - Parameter coming: how many more are about to be made there.
+    func directory(for partition: TopicPartition, besides coming: (LogDirectory) -> Int) -> LogDirectory? {
         let usable = directories.filter { $0.offlineReason == nil }
         if let path = preferred[partition], let wanted = usable.first(where: { $0.path == path }) { return wanted }
-        return usable.min { $0.logs.count + $0.futures.count < $1.logs.count + $1.futures.count }
+        return usable.min { a, b in
+            a.logs.count + a.futures.count + coming(a) < b.logs.count + b.futures.count + coming(b)
+        }
     }
 
     /// One disk error has ended a directory's service: its replicas answer KAFKA_STORAGE_ERROR until the controller finds others.

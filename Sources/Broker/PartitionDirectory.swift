@@ -63,10 +63,14 @@ package final class PartitionDirectory {
     /// How long nothing may be copied, and how many bytes were.
     package var movePause: () -> Duration = { .zero }
     package var moved: (Int) -> Void = { _ in }
+    /// Replicas that the controller took away, and whose files are still to go.
+    private var stopped: [PartitionHost] = []
     /// Where replicas that do not exist yet shall lie.
     var preferred: [TopicPartition: String] = [:]
     /// By topic, then by partition; interned, so that a name is hashed once a request.
     private var topics: [String: [Int32: PartitionHost]] = [:]
+    /// All of them, until one comes or goes: they are gone over every second.
+    private var sorted: [PartitionHost]?
     var journal: Journal { world.journal }
     /// The highest controller epoch heard of.
     package private(set) var controllerEpoch: ControllerEpoch = 0
@@ -89,8 +93,14 @@ package final class PartitionDirectory {
     package func hosts(of topic: String) -> [PartitionHost] {
         (topics[topic] ?? [:]).values.sorted { $0.partition < $1.partition }
     }
+    func hosts(_ topic: String) -> Bool { topics[topic] != nil }
     /// Sorted.
-    package var hosts: [PartitionHost] { topics.values.flatMap(\.values).sorted { $0.partition < $1.partition } }
+    package var hosts: [PartitionHost] {
+        if let sorted { return sorted }
+        let all = topics.values.flatMap(\.values).sorted { $0.partition < $1.partition }
+        sorted = all
+        return all
+    }
     package var count: Int { topics.values.reduce(0) { $0 + $1.count } }
 
     // MARK: From disk
@@ -121,12 +131,14 @@ package final class PartitionDirectory {
             me: me, log: log, directory: directory, highWatermark: highWatermark, config: settings(partition.topic),
             lagMax: lagMax, surroundings: surroundings)
         topics[partition.topic, default: [:]][partition.partition] = host
+        sorted = nil
         return host
     }
 
     private func remove(_ host: PartitionHost) {
         let partition = host.partition
         topics[partition.topic]?[partition.partition] = nil
+        sorted = nil
         if topics[partition.topic]?.isEmpty == true { topics[partition.topic] = nil }
         movers.cancel(partition)
         host.close()
@@ -142,12 +154,41 @@ package final class PartitionDirectory {
         return true
     }
 
+    /// Makes the logs of replicas that are new here, before the orders are applied.
+    package func prepare(_ orders: [Order], then: @escaping () -> Void) {
+        var wanted: [(directory: LogDirectory, logs: [LogDirectory.NewLog])] = []
+        for order in orders where host(order.partition) == nil && order.replicas.contains(me) {
+            // Its records may lie where nothing can be read now: an empty log in their stead would be taken for them.
+            guard order.isNew || !hasFailedDirectories else { continue }
+            let coming = { (directory: LogDirectory) in wanted.first { $0.directory === directory }?.logs.count ?? 0 }
+            guard let directory = directory(for: order.partition, besides: coming) else { continue }
+            let log = LogDirectory.NewLog(
+                partition: order.partition, topicID: order.topicID.isZero ? nil : order.topicID,
+                settings: settings(order.partition.topic).log)
+            if let place = wanted.firstIndex(where: { $0.directory === directory }) {
+                wanted[place].logs.append(log)
+            } else {
+                wanted.append((directory, [log]))
+            }
+        }
+        var left = wanted.count
+        guard left > 0 else { return then() }
+        for (directory, logs) in wanted {
+            directory.createLogs(logs) { [journal] errors in
+                for (partition, error) in errors.sorted(by: { $0.key < $1.key }) {
+                    journal.error("could not make a log", ["partition": partition, "reason": error.description])
+                }
+                left -= 1
+                if left == 0 { then() }
+            }
+        }
+    }
+
     /// One partition of a LeaderAndIsr whose epochs were found good as a whole.
     package func apply(_ order: Order) throws(Refusal) {
         var host = host(order.partition)
         if let known = host {
             if known.isOffline { throw .storage }
-            if !order.topicID.isZero, !known.topicID.isZero, order.topicID != known.topicID { throw .otherTopicID }
             // An equal epoch is a repetition when the partition has a role already: Kafka refuses it alike. But a leader whose
             // in-sync set was changed behind its back learns it so.
             let isNews =
@@ -157,22 +198,15 @@ package final class PartitionDirectory {
         }
         guard order.replicas.contains(me) else { throw .notAReplica }
         if host == nil {
-            // Its records may lie where nothing can be read now: an empty log in their stead would be taken for them.
-            guard order.isNew || !hasFailedDirectories, let directory = directory(for: order.partition) else {
-                throw .storage
-            }
-            do throws(LogOpenError) {
-                let log = try directory.createLog(
-                    order.partition, topicID: order.topicID.isZero ? nil : order.topicID,
-                    settings: settings(order.partition.topic).log)
-                host = add(log, in: directory, highWatermark: 0)
-            } catch {
-                world.journal.error(
-                    "could not make a log", ["partition": order.partition, "reason": error.description])
-                throw .storage
-            }
+            // ``prepare(_:then:)`` has made it, or has said why not.
+            guard let directory = directories.first(where: { $0.logs[order.partition] != nil }),
+                let log = directory.logs[order.partition], directory.offlineReason == nil
+            else { throw .storage }
+            host = add(log, in: directory, highWatermark: 0)
         }
         guard let host else { throw .storage }
+        // What lay there under its name belongs to another topic.
+        if !order.topicID.isZero, !host.topicID.isZero, order.topicID != host.topicID { throw .otherTopicID }
         if order.leader == me {
             host.becomeLeader(
                 LeaderReplica.Leadership(
@@ -201,7 +235,8 @@ package final class PartitionDirectory {
 
     /// One partition of a StopReplica.
     /// - Parameter epoch: -2 while its topic is deleted; -1 when unknown: both are believed.
-    /// - Returns: the wire code, 0 when done. A replica that is not here has stopped already.
+    /// - Returns: the wire code, 0 when done. A replica that is not here has stopped already. The files of those to be deleted go
+    ///   with the next ``deleteStopped(then:)``.
     package func stop(_ partition: TopicPartition, epoch: LeaderEpoch, delete: Bool) -> Int16 {
         guard let host = host(partition) else { return 0 }
         if host.isOffline { return Refusal.storage.rawValue }
@@ -211,14 +246,27 @@ package final class PartitionDirectory {
         guard delete else { return 0 }
         remove(host)
         preferred[partition] = nil
-        let journal = world.journal
-        host.directory.deleteLog(partition) { problem in
-            if let problem {
-                journal.error("could not delete a log", ["partition": partition, "reason": problem.description])
+        stopped.append(host)
+        world.journal.info("holds a partition no more", ["partition": partition])
+        return 0
+    }
+
+    /// - Parameter then: when logs of the same names may be made.
+    func deleteStopped(then: @escaping () -> Void) {
+        let hosts = stopped
+        stopped = []
+        let places = directories.map { directory in
+            (directory: directory, partitions: hosts.filter { $0.directory === directory }.map(\.partition))
+        }.filter { !$0.partitions.isEmpty }
+        var left = places.count
+        guard left > 0 else { return then() }
+        for (directory, partitions) in places {
+            directory.deleteLogs(partitions) { [journal] problem in
+                if let problem { journal.error("could not delete a log", ["reason": problem.description]) }
+                left -= 1
+                if left == 0 { then() }
             }
         }
-        journal.info("holds a partition no more", ["partition": partition])
-        return 0
     }
 
     /// The controller told of brokers that came or went.

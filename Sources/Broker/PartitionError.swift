@@ -43,6 +43,7 @@ package enum PartitionError: Error, Equatable {
     package var detail: String? {
         switch self {
         case .records(let error): "\(error)"
+        case .append(.noRoom(let directory)): "no room is left for records in \(directory): try again later"
         case .append(let error): "\(error)"
         case .storage(let reason): reason
         default: nil

@@ -269,9 +269,12 @@ package final class PartitionHost {
             timestamp = surroundings.clock.wallMs
             RecordBatch.stamp(batch, logAppendTime: timestamp)
         }
+        let producer = (try? RecordBatch(UnsafeRawBufferPointer(batch)))?.producerID ?? -1
         log.append(batch, leaderEpoch: leaderEpoch) { [self] result in
             switch result {
-            case .failure(let error): then(.failure(.append(error)))
+            case .failure(let error):
+                if case .noRoom = error, producer >= 0 { turnedAway.note(producer, .append(error), at: surroundings.clock.now) }
+                then(.failure(.append(error)))
             case .success(let range):
                 if role == .leader {
                     leader.recordsAppended(logEnd: log.logEndOffset, at: surroundings.clock.now, into: &effects)

@@ -104,6 +104,14 @@ final class ReplicaFetcher {
         guard isCurrent(one) else { return }
         switch result {
         case .success(let effects): perform(effects, one)
+        case .failure(.noRoom):
+            // Nothing is asked for that could not be kept.
+            one.state = .pausing
+            one.host.log.whenThereIsRoom { [weak self, weak one] in
+                guard let self, let one, one.state == .pausing, self.isCurrent(one) else { return }
+                one.state = .ready
+                self.becameReady()
+            }
         case .failure(let error):
             world.journal.warning("a follower's log refused", ["partition": one.host.partition, "reason": "\(error)"])
             pause(one)

@@ -166,6 +166,7 @@ final class ReplicaMovers {
             future.appendAsFollower(raw) { [weak self] result in
                 guard let self, !move.isOver else { return }
                 switch result {
+                case .failure(.noRoom): future.whenThereIsRoom { [weak self] in self?.soon(move) }
                 case .failure(let error): self.fail(move, "\(error)")
                 case .success:
                     self.copied(bytes.count)

@@ -70,17 +70,19 @@ package final class TopicAdmin {
 
     package func createTopics(_ request: CreateTopicsRequest, then: @escaping (CreateTopicsResponse) -> Void) {
         var response = CreateTopicsResponse()
-        var seen: [String: Int] = [:]
-        for topic in request.topics { seen[topic.name, default: 0] += 1 }
+        var asked: [String: [CreateTopicsRequest.CreatableTopic]] = [:]
         var order: [String] = []
-        for topic in request.topics where !order.contains(topic.name) { order.append(topic.name) }
+        for topic in request.topics {
+            if asked[topic.name] == nil { order.append(topic.name) }
+            asked[topic.name, default: []].append(topic)
+        }
 
         let tasks = TaskCounter { results in
             response.topics = order.compactMap { results[$0] }
             then(response)
         }
         for name in order {
-            guard let topic = request.topics.first(where: { $0.name == name }) else { continue }
+            guard let named = asked[name], let topic = named.first else { continue }
             tasks.begin(name)
             var result = CreateTopicsResponse.CreatableTopicResult()
             result.name = name
@@ -95,7 +97,7 @@ package final class TopicAdmin {
                 refuse(Problem(.notController))
                 continue
             }
-            guard seen[name] == 1 else {
+            guard named.count == 1 else {
                 refuse(Problem(.invalidRequest, "Duplicate topic name."))
                 continue
             }
@@ -309,6 +311,7 @@ package final class TopicAdmin {
             response.responses = asked.indices.compactMap { results[$0] }
             then(response)
         }
+        var seen: Set<String> = []
         for (index, one) in asked.enumerated() {
             tasks.begin(index)
             var result = DeleteTopicsResponse.DeletableTopicResult()
@@ -340,7 +343,7 @@ package final class TopicAdmin {
                     "This server does not host this topic-partition.")
                 continue
             }
-            if asked[..<index].contains(where: { $0.name == name || (topic.id != nil && $0.id == topic.id) }) {
+            guard seen.insert(name).inserted else {
                 refuse(.invalidRequest, "Duplicate topic name or ID.")
                 continue
             }

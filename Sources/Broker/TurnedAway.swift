@@ -2,7 +2,8 @@ import CommitLog
 import Platform
 import Records
 
-/// Producers whose batches were refused here for a reason that passes: this broker did not lead yet, or too few replicas were in sync.
+/// Producers whose batches were refused here for a reason that passes: this broker did not lead yet, had no room for them, or too few
+/// replicas were in sync.
 ///
 /// Clients often hear of a new leader before it does. The first of the batches that they have in flight is refused then, and the
 /// next may come when the leader has taken office: it stands behind a gap, which is no fault of the producer's. Told of a gap,
@@ -19,9 +20,13 @@ struct TurnedAway {
     /// - Parameter bytes: as they came: nothing has been checked.
     mutating func note(_ bytes: UnsafeRawBufferPointer, _ reason: PartitionError, at now: Instant) {
         guard let batch = try? RecordBatch(bytes), batch.hasProducerID else { return }
+        note(batch.producerID, reason, at: now)
+    }
+
+    mutating func note(_ producer: Int64, _ reason: PartitionError, at now: Instant) {
         if refusals.count >= TurnedAway.most { refusals = refusals.filter { now - $0.value.at < TurnedAway.window } }
-        guard refusals.count < TurnedAway.most || refusals[batch.producerID] != nil else { return }
-        refusals[batch.producerID] = (now, reason)
+        guard refusals.count < TurnedAway.most || refusals[producer] != nil else { return }
+        refusals[producer] = (now, reason)
     }
 
     /// What to tell of a batch that stands behind one that was turned away a moment ago; nil when it does not.

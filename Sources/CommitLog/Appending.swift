@@ -13,6 +13,7 @@ extension PartitionLog {
         then: @escaping (Result<AppendedRange, AppendError>) -> Void
     ) {
         if let refusal { return then(.failure(refusal)) }
+        if isFull { return refuse(then) }
         if isExclusive {
             var copy = [UInt8](batches)
             waiting.append { [self] in copy.withUnsafeMutableBytes { append($0, leaderEpoch: leaderEpoch, then: then) }
@@ -47,7 +48,7 @@ extension PartitionLog {
             offset = batch.nextOffset
             position += batch.size
         }
-        if epochs.assign(leaderEpoch, from: nextOffset) { writeEpochs() }
+        if epochs.assign(leaderEpoch, from: nextOffset) { epochsChanged() }
         submit(UnsafeRawBufferPointer(batches), set, then)
     }
 
@@ -57,6 +58,7 @@ extension PartitionLog {
         _ batches: UnsafeRawBufferPointer, then: @escaping (Result<AppendedRange, AppendError>) -> Void
     ) {
         if let refusal { return then(.failure(refusal)) }
+        if isFull { return refuse(then) }
         if isExclusive {
             let copy = [UInt8](batches)
             waiting.append { [self] in copy.withUnsafeBytes { appendAsFollower($0, then: then) } }
@@ -80,21 +82,22 @@ extension PartitionLog {
         guard set.end > nextOffset else {
             return then(.success(AppendedRange(offsets: nextOffset..<nextOffset, isDuplicate: false, maxTimestamp: -1)))
         }
+        ledEpoch = nil
         let bytes = UnsafeRawBufferPointer(rebasing: batches[..<taken])
         rollIfNeeded(set, bytes: bytes.count)
         let segment = active
         var position = 0
-        var epochsChanged = false
+        var hasNewEpoch = false
         while position < bytes.count {
             guard let batch = try? RecordBatch(UnsafeRawBufferPointer(rebasing: bytes[position...])) else { break }
             recent.append(
                 baseOffset: batch.baseOffset, lastOffset: batch.lastOffset, position: segment.size + Int64(position),
                 size: batch.size)
             ledger.appended(batch)
-            if epochs.assign(batch.leaderEpoch, from: batch.baseOffset) { epochsChanged = true }
+            if epochs.assign(batch.leaderEpoch, from: batch.baseOffset) { hasNewEpoch = true }
             position += batch.size
         }
-        if epochsChanged { writeEpochs() }
+        if hasNewEpoch { epochsChanged() }
         submit(bytes, set, then)
     }
 
@@ -155,7 +158,7 @@ extension PartitionLog {
         duplicates.append(
             (
                 end: range.offsets.upperBound,
-                answer: { [self] in then(refusal.map { .failure($0) } ?? .success(range)) }
+                answer: { then($0.map { .failure($0) } ?? .success(range)) }
             ))
     }
 
@@ -172,7 +175,16 @@ extension PartitionLog {
             offsetOfMaxTimestamp: set.offsetOfMaxTimestamp, indexInterval: settings.indexIntervalBytes)
         nextOffset = set.end
         inFlight += 1
-        let written: (DiskError?) -> Void = { [self] error in wrote(set, error, then) }
+        let written: (DiskError?) -> Void = { [self] error in
+            if let error {
+                if error.isWantOfRoom, offlineReason == nil {
+                    foundNoRoom(error, segment, position)
+                } else {
+                    fail(error)
+                }
+            }
+            wrote(set, then)
+        }
         if !isRolling, deferred.isEmpty, let file = segment.file {
             lane.write(bytes, to: file, at: position, then: written)
         } else {
@@ -180,13 +192,17 @@ extension PartitionLog {
         }
     }
 
-    private func wrote(
-        _ set: AppendSet, _ error: DiskError?, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
-    ) {
-        if let error { fail(error) }
+    private func refuse(_ then: (Result<AppendedRange, AppendError>) -> Void) {
+        room.counted()
+        then(.failure(.noRoom(directory: directory)))
+    }
+
+    private func wrote(_ set: AppendSet, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void) {
         // After the lane's first failure nothing counts as written, even if later writes worked: there would be a hole.
         if let offlineReason {
             then(.failure(.offline(reason: offlineReason)))
+        } else if unwritten != nil {
+            refuse(then)
         } else {
             logEndOffset = set.end
             let range = AppendedRange(offsets: set.first..<set.end, isDuplicate: false, maxTimestamp: set.maxTimestamp)
@@ -203,7 +219,7 @@ extension PartitionLog {
     private func answerWrittenDuplicates() {
         let ready = duplicates.filter { $0.end <= logEndOffset }
         duplicates.removeAll { $0.end <= logEndOffset }
-        for duplicate in ready { duplicate.answer() }
+        for duplicate in ready { duplicate.answer(nil) }
     }
 
     /// Something in flight has completed.
@@ -279,6 +295,10 @@ extension PartitionLog {
                 let next = afterRoll
                 afterRoll = nil
                 next?()
+            case .failure(let error) where error.isWantOfRoom:
+                afterRoll = nil
+                foundNoRoom(error, roll.new, 0)
+                goOn()
             case .failure(let error):
                 fail(error)
                 goOn()
@@ -292,13 +312,15 @@ extension PartitionLog {
         while !isRolling, !deferred.isEmpty {
             switch deferred.removeFirst() {
             case .write(let bytes, let segment, let position, let then):
-                guard offlineReason == nil, let file = segment.file else {
-                    then(DiskError(operation: "write", path: directory, code: 0, reason: "the log is offline"))
+                guard offlineReason == nil, unwritten == nil, let file = segment.file else {
+                    then(
+                        unwritten?.error
+                            ?? DiskError(operation: "write", path: directory, code: 0, reason: "the log is offline"))
                     continue
                 }
                 bytes.withUnsafeBytes { raw in lane.write(raw, to: file, at: position, then: then) }
             case .roll(let next):
-                if offlineReason == nil { perform(next) } else { landed() }
+                if offlineReason == nil, unwritten == nil { perform(next) } else { landed() }
             }
         }
     }

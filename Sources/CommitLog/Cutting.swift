@@ -7,12 +7,13 @@ extension PartitionLog {
     /// it is done. Reads go on meanwhile, below the cut.
     package func truncate(to offset: Offset, then: @escaping (AppendError?) -> Void) {
         if let refusal { return then(refusal) }
+        ledEpoch = nil
         exclusively { [self] in
             if let refusal { return finish(refusal, then) }
             if offset < segments[0].baseOffset { return startOver(at: offset, then) }
             guard offset < nextOffset else {
                 // Nothing to cut; but an epoch that began at the end without a record contradicts the leader.
-                if epochs.truncateEnd(to: offset) { writeEpochs() }
+                if epochs.truncateEnd(to: offset) { epochsChanged() }
                 return finish(nil, then)
             }
             do throws(DiskError) {
@@ -27,6 +28,7 @@ extension PartitionLog {
     /// Forgets everything and goes on at `offset`: the leader's log begins behind the end of this one.
     package func restart(at offset: Offset, then: @escaping (AppendError?) -> Void) {
         if let refusal { return then(refusal) }
+        ledEpoch = nil
         exclusively { [self] in
             if let refusal { return finish(refusal, then) }
             startOver(at: offset, then)
@@ -37,7 +39,7 @@ extension PartitionLog {
     package func advanceLogStart(to offset: Offset) {
         guard refusal == nil, offset > logStartOffset, offset <= logEndOffset else { return }
         logStartOffset = offset
-        if epochs.truncateStart(to: offset) { writeEpochs() }
+        if epochs.truncateStart(to: offset) { epochsChanged() }
     }
 
     private func finish(_ error: AppendError?, _ then: (AppendError?) -> Void) {
@@ -61,7 +63,7 @@ extension PartitionLog {
         let file = segment.file
         let disk = self.disk
         let directory = self.directory
-        lane.perform { () throws(DiskError) -> ProducerLedger in
+        untilThereIsRoom { () throws(DiskError) -> ProducerLedger in
             // Newest first: a crash in between leaves no hole.
             for base in removed.reversed() { try LogRecovery.removeSegment(directory, base, disk) }
             try file?.truncate(to: position)
@@ -86,7 +88,7 @@ extension PartitionLog {
         let path = segment.path
         let disk = self.disk
         let directory = self.directory
-        lane.perform { () throws(DiskError) -> any File in
+        untilThereIsRoom { () throws(DiskError) -> any File in
             for base in removed.reversed() { try LogRecovery.removeSegment(directory, base, disk) }
             for entry in try disk.list(directory) {
                 if let found = SegmentFiles.parse(entry.name), found.kind == .snapshot {
@@ -102,6 +104,17 @@ extension PartitionLog {
                 segment.nameIsDurable = true
             }
             wasCut(result.map { _ in ProducerLedger() }, then)
+        }
+    }
+
+    /// A job that changes nothing more when it is done again. Appends are refused meanwhile.
+    private func untilThereIsRoom<T>(
+        _ job: @escaping () throws(DiskError) -> T, then: @escaping (Result<T, DiskError>) -> Void
+    ) {
+        lane.perform(job) { [self] result in
+            guard case .failure(let error) = result, error.isWantOfRoom, room.isOpen else { return then(result) }
+            room.ranOut(error)
+            room.whenThereIsRoom { [self] in untilThereIsRoom(job, then: then) }
         }
     }
 

@@ -57,6 +57,9 @@ package struct EpochCache: Equatable {
 
     package mutating func clear() { entries = [] }
 
+    /// All that `other` says is said here too; what is new lies behind it.
+    func extends(_ other: EpochCache) -> Bool { entries.starts(with: other.entries) }
+
     package var text: String {
         "0\n\(entries.count)\n" + entries.map { "\($0.epoch) \($0.startOffset)\n" }.joined()
     }

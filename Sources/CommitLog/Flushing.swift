@@ -57,6 +57,11 @@ extension PartitionLog {
                     for segment in dirty { segment.nameIsDurable = true }
                 }
                 for waiter in waiters { waiter(nil) }
+            case .failure(let error) where error.isWantOfRoom:
+                // The epochs' file was not written, and nothing was synced: both are done again with the next sync.
+                storedEpochs = nil
+                room.ranOut(error)
+                for waiter in waiters { waiter(.noRoom(directory: directory)) }
             case .failure(let error):
                 // Nothing written to these files may be believed durable any more.
                 fail(error)
@@ -79,19 +84,22 @@ extension PartitionLog {
         let namesChanged = dirty.contains { !$0.nameIsDurable }
         let metadata = "\(directory)/\(PartitionLog.metadataFile)"
         return SyncWork(
-            disk: disk, directory: directory, files: dirty.compactMap(\.file),
+            disk: disk, directory: directory, epochs: unwrittenEpochs(), files: dirty.compactMap(\.file),
             others: namesChanged && topicID != nil ? indexes + [metadata] : indexes, namesChanged: namesChanged)
     }
 
     struct SyncWork {
         var disk: any Disk
         var directory: String
+        /// Before the records whose epochs they are.
+        var epochs: SmallFile?
         var files: [any File]
         /// Small ones, written a while ago: sealed indexes.
         var others: [String]
         var namesChanged: Bool
 
         func perform() throws(DiskError) {
+            if let epochs { try disk.replace(epochs.path, with: epochs.bytes) }
             for file in files { try file.sync() }
             for path in others {
                 let file = try disk.open(path, .update)
@@ -166,7 +174,7 @@ extension PartitionLog {
         }
     }
 
-    /// The files go to `newDirectory`, to be removed there. Appends are refused from now on.
+    /// The files go to `newDirectory`, to be removed there; the caller syncs the parent directory. Appends are refused from now on.
     func moveAway(to newDirectory: String, then: @escaping (DiskError?) -> Void) {
         let wasClosed = isClosed
         isClosed = true
@@ -175,7 +183,6 @@ extension PartitionLog {
         let move = { [self] in
             syncLane.perform { () throws(DiskError) in
                 try disk.rename(directory, to: newDirectory)
-                try disk.syncDirectory(parentDirectory(of: directory))
             } then: { [self] result in
                 switch result {
                 case .success: then(nil)

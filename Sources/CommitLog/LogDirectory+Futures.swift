@@ -45,7 +45,7 @@ extension LogDirectory {
     /// It is no longer wanted.
     package func removeFuture(_ partition: TopicPartition) {
         guard let log = futures.removeValue(forKey: partition) else { return }
-        moveAway(log) { _ in }
+        moveAway([log]) { _ in }
     }
 
     /// The future log takes the partition's name: from here on it is the one that a start finds here. It is synced and closed
@@ -75,7 +75,7 @@ extension LogDirectory {
                     checkpointLogs()
                     then(.success(log))
                 } catch {
-                    fail(error)
+                    failed(because: error.description)
                     then(.failure(LogOpenError(error)))
                 }
             }

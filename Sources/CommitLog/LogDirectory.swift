@@ -40,7 +40,8 @@ package final class LogDirectory {
     private let lock: any DiskLock
     /// What is written beside the records, in order.
     let lane: any DiskLane
-    private var lostPower = false
+    package let room: DiskRoom
+    private(set) var lostPower = false
     /// A checkpoint file says of some log what is no longer so, in a way that could do harm.
     private var checkpointsAreStale = false
     /// Why nothing works here any more: the first disk error.
@@ -56,6 +57,14 @@ package final class LogDirectory {
         self.lock = lock
         disk = world.disk
         lane = world.disk.lane(path + "/#sync")
+        room = DiskRoom(path: path, floorBytes: 0, world: world)
+    }
+
+    /// From now on records are refused while fewer than so many bytes are free; on a small disk, than a twentieth of it.
+    package func watchRoom(floorBytes: Int64) {
+        let total = (try? disk.totalBytes(path)) ?? .max
+        room.floorBytes = min(floorBytes, total / 20)
+        room.watch()
     }
 
     // MARK: Starting
@@ -111,7 +120,12 @@ package final class LogDirectory {
         // A directory without a name is a new one, or a disk that was replaced: what it should hold is not there.
         let isNew = identity.brokerID == nil && boot == nil
         tailIsSuspect = lostPower || isNew || boot == LogDirectory.suspectBoot
-        try writeBoot(tailIsSuspect ? LogDirectory.suspectBoot : world.bootID)
+        do throws(DiskError) {
+            try writeBoot(tailIsSuspect ? LogDirectory.suspectBoot : world.bootID)
+        } catch {
+            // What the file says instead makes the next start trust less, never more.
+            guard error.isWantOfRoom else { throw error }
+        }
         recoveryPoints = checkpoint(OffsetCheckpoint.recoveryPoints)
         logStarts = checkpoint(OffsetCheckpoint.logStarts)
         highWatermarks = checkpoint(OffsetCheckpoint.highWatermarks)
@@ -134,7 +148,9 @@ package final class LogDirectory {
     private static let suspectBoot = "suspect"
 
     private func writeBoot(_ text: String) throws(DiskError) {
-        try disk.replace("\(path)/\(Name.boot)", with: Array(text.utf8))
+        let file = "\(path)/\(Name.boot)"
+        if (try? self.text(file)) == text { return }
+        try disk.replace(file, with: Array(text.utf8))
     }
 
     /// The other replicas were asked, or there are none: what the logs hold is what there is.
@@ -222,14 +238,14 @@ package final class LogDirectory {
         if let text = try? text("\(directory)/\(PartitionLog.metadataFile)") { topicID = LogDirectory.topicID(text) }
         return PartitionLog(
             partition: partition, directory: directory, logDirectory: path, topicID: topicID, settings: settings,
-            loaded: loaded, world: world)
+            loaded: loaded, room: room, world: world)
     }
 
     func adopt(_ log: PartitionLog) {
         log.wentOffline = { [weak self] reason in self?.failed(because: reason) }
         log.persistRecoveryPoint = { [weak self] then in
             guard let self else { return then() }
-            self.checkpointLogs(then: then)
+            self.checkpointLogs(isNeeded: true, then: then)
         }
         logs[log.partition] = log
     }
@@ -308,12 +324,41 @@ package final class LogDirectory {
     /// `<name>.<32 hex>-delete`. They are removed by `removeDeleted` after `file.delete.delay.ms`, or by the next start. A log
     /// of the same name may be created once `then` was called.
     package func deleteLog(_ partition: TopicPartition, then: @escaping (LogOpenError?) -> Void) {
-        guard let log = logs.removeValue(forKey: partition) else { return then(nil) }
-        forget(partition)
-        moveAway(log, then: then)
+        deleteLogs([partition], then: then)
     }
 
-    func moveAway(_ log: PartitionLog, then: @escaping (LogOpenError?) -> Void) {
+    /// The same of many: one sync makes all the renames durable.
+    package func deleteLogs(_ partitions: [TopicPartition], then: @escaping (LogOpenError?) -> Void) {
+        let going = partitions.compactMap { logs.removeValue(forKey: $0) }
+        for log in going { forget(log.partition) }
+        moveAway(going, then: then)
+    }
+
+    func moveAway(_ going: [PartitionLog], then: @escaping (LogOpenError?) -> Void) {
+        var left = going.count
+        guard left > 0 else { return then(nil) }
+        var problem: LogOpenError?
+        for log in going {
+            moveAway(log) { [self] error in
+                problem = problem ?? error
+                left -= 1
+                guard left == 0 else { return }
+                if let problem { return then(problem) }
+                let (disk, path) = (self.disk, self.path)
+                lane.perform { () throws(DiskError) in
+                    try disk.syncDirectory(path)
+                } then: { [self] result in
+                    if case .failure(let error) = result {
+                        fail(error)
+                        return then(LogOpenError(error))
+                    }
+                    then(nil)
+                }
+            }
+        }
+    }
+
+    private func moveAway(_ log: PartitionLog, then: @escaping (LogOpenError?) -> Void) {
         let partition = log.partition
         let suffix = ".\(freshSuffix)\(Name.deleted)"
         let kept = "\(partition)".prefix(255 - suffix.utf8.count)
@@ -355,12 +400,27 @@ package final class LogDirectory {
 
     /// Blocks, when there is something to correct.
     func correctCheckpoints() throws(DiskError) {
-        guard checkpointsAreStale else { return }
-        checkpointsAreStale = false
-        try disk.replace(
-            "\(path)/\(OffsetCheckpoint.recoveryPoints)", with: Array(OffsetCheckpoint.text(recoveryPoints).utf8))
-        try disk.replace("\(path)/\(OffsetCheckpoint.logStarts)", with: Array(OffsetCheckpoint.text(logStarts).utf8))
+        do throws(DiskError) {
+            for file in takeCorrections() { try disk.replace(file.path, with: file.bytes) }
+        } catch {
+            checkpointsAreStale = true
+            throw error
+        }
     }
+
+    func correctionsFailed() { checkpointsAreStale = true }
+
+    /// What must be written before a log is made; the caller does it.
+    func takeCorrections() -> [PartitionLog.SmallFile] {
+        guard checkpointsAreStale else { return [] }
+        checkpointsAreStale = false
+        return [
+            (OffsetCheckpoint.recoveryPoints, recoveryPoints), (OffsetCheckpoint.logStarts, logStarts),
+        ].map { .init(path: "\(path)/\($0.0)", bytes: Array(OffsetCheckpoint.text($0.1).utf8)) }
+    }
+
+    func recoveryPoint(of partition: TopicPartition) -> Offset { recoveryPoints[partition] ?? 0 }
+    func logStart(of partition: TopicPartition) -> Offset { logStarts[partition] ?? 0 }
 
     /// Every 5 s (`replica.high.watermark.checkpoint.interval.ms`). Done by the lane.
     package func checkpointHighWatermarks(_ highWatermarks: [TopicPartition: Offset]) {
@@ -370,28 +430,34 @@ package final class LogDirectory {
     }
 
     /// Every 60 s: recovery points and log start offsets.
-    package func checkpointLogs(then: @escaping () -> Void = {}) {
+    /// - Parameter isNeeded: `then` waits until they are written; else the next time will do where there is no room.
+    package func checkpointLogs(isNeeded: Bool = false, then: @escaping () -> Void = {}) {
         guard !isClosed, offlineReason == nil else { return then() }
         for (partition, log) in logs {
             recoveryPoints[partition] = log.recoveryPoint
             logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
         }
-        write("\(path)/\(OffsetCheckpoint.recoveryPoints)", OffsetCheckpoint.text(recoveryPoints)) { [self] in
-            write("\(path)/\(OffsetCheckpoint.logStarts)", OffsetCheckpoint.text(logStarts), then: then)
+        let (points, starts) = (OffsetCheckpoint.text(recoveryPoints), OffsetCheckpoint.text(logStarts))
+        write("\(path)/\(OffsetCheckpoint.recoveryPoints)", points, isNeeded: isNeeded) { [self] in
+            write("\(path)/\(OffsetCheckpoint.logStarts)", starts, isNeeded: isNeeded, then: then)
         }
     }
 
-    private func write(_ file: String, _ text: String, then: @escaping () -> Void = {}) {
+    private func write(_ file: String, _ text: String, isNeeded: Bool = false, then: @escaping () -> Void = {}) {
         let disk = self.disk
         lane.perform { () throws(DiskError) in
             try disk.replace(file, with: Array(text.utf8))
         } then: { [self] result in
-            if case .failure(let error) = result { fail(error) }
-            then()
+            guard case .failure(let error) = result else { return then() }
+            fail(error)
+            guard isNeeded, room.isOpen else { return then() }
+            room.whenThereIsRoom { [self] in write(file, text, isNeeded: true, then: then) }
         }
     }
 
+    /// Want of room passes; anything else ends the directory's service.
     func fail(_ error: DiskError) {
+        if error.isWantOfRoom { return room.ranOut(error) }
         failed(because: error.description)
     }
 
@@ -399,6 +465,7 @@ package final class LogDirectory {
     func failed(because reason: String) {
         guard offlineReason == nil else { return }
         offlineReason = reason
+        room.stop()
         world.journal.error("log directory went offline", ["directory": path, "reason": reason])
         for log in (Array(logs.values) + Array(futures.values)).sorted(by: { $0.partition < $1.partition }) {
             log.goOffline(reason)
@@ -414,6 +481,7 @@ package final class LogDirectory {
     ) {
         guard !isClosed else { return then(nil) }
         isClosed = true
+        room.stop()
         let closing = (Array(logs.values) + Array(futures.values)).sorted { $0.partition < $1.partition }
         var left = closing.count + 1
         var problem: LogOpenError? = offlineReason.map { LogOpenError(path: path, "\(path) was offline: \($0)") }

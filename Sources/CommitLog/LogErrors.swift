@@ -7,6 +7,8 @@ package enum AppendError: Error, Equatable {
     /// The log's disk failed before; nothing is accepted until the broker starts again.
     case offline(reason: String)
     case closed
+    /// The disk is full. The log is as it was, and takes records again when there is room.
+    case noRoom(directory: String)
     case unreadable(RecordError)
     /// The whole set would not fit an empty segment.
     case setTooLarge(bytes: Int, limit: Int)
@@ -20,7 +22,8 @@ package enum AppendError: Error, Equatable {
     /// The number that goes on the wire (KafkaProtocol's ErrorCode).
     package var wireCode: Int16 {
         switch self {
-        case .offline, .closed: 56
+        // Producers and followers try that one again, whatever client they are.
+        case .offline, .closed, .noRoom: 56
         case .unreadable(let error): error.wireCode
         case .setTooLarge: 18
         case .unexpectedOffset: -1

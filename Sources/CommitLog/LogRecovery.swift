@@ -11,6 +11,8 @@ struct LoadedLog {
     var recoveryPoint: Offset
     var ledger: ProducerLedger
     var epochs: EpochCache
+    /// What their file says.
+    var storedEpochs: EpochCache
     /// What had to be mended, for the journal.
     var repairs: [String]
 
@@ -86,9 +88,11 @@ struct LogRecovery {
         _ = cache.truncateEnd(to: nextOffset)
         try readEpochs(into: &cache, from: epochsWereLost ? start : isClean ? nextOffset : recoveryPoint)
         _ = cache.truncateStart(to: start)
-        // What was learnt from records must not be forgotten when the recovery point passes them.
-        if cache != epochs, epochs != nil || !cache.entries.isEmpty {
+        // The file must not say what is not so. What records said anew is written before the recovery point passes them.
+        var stored = epochs ?? EpochCache()
+        if !cache.extends(stored) || (epochs == nil && disk.exists("\(directory)/\(PartitionLog.epochFile)")) {
             try disk.replace("\(directory)/\(PartitionLog.epochFile)", with: Array(cache.text.utf8))
+            stored = cache
         }
         let ledger = try LogRecovery.ledger(
             directory, disk: disk, upTo: nextOffset,
@@ -98,7 +102,7 @@ struct LogRecovery {
         return LoadedLog(
             segments: segments, logStartOffset: start, nextOffset: nextOffset,
             recoveryPoint: isClean ? nextOffset : min(recoveryPoint, nextOffset), ledger: ledger, epochs: cache,
-            repairs: repairs)
+            storedEpochs: stored, repairs: repairs)
     }
 
     // MARK: Files

@@ -100,6 +100,10 @@ package final class PartitionLog {
     /// What is remembered of producers: for tests and DescribeProducers.
     package internal(set) var ledger: ProducerLedger
     package internal(set) var epochs: EpochCache
+    /// What the epochs' file says, or will once the lane of syncs has come to it: it may be behind `epochs`, and never
+    /// contradicts them.
+    /// Nil where nobody knows.
+    var storedEpochs: EpochCache?
 
     // MARK: Within
 
@@ -107,6 +111,12 @@ package final class PartitionLog {
     let disk: any Disk
     /// Writes, rolls and cuts, in order.
     let lane: any DiskLane
+    /// Of the log directory.
+    let room: DiskRoom
+    /// Accepted writes that found no room and are being taken back.
+    var unwritten: Unwritten?
+    /// The epoch that this replica began as a leader, until it follows.
+    var ledEpoch: LeaderEpoch?
     /// Syncs, which must not hold up writes.
     let syncLane: any DiskLane
     /// Never empty while open; the last one grows.
@@ -129,7 +139,7 @@ package final class PartitionLog {
     var whenQuiet: (() -> Void)?
     var waiting: [() -> Void] = []
     /// Duplicates of batches that are not written yet.
-    var duplicates: [(end: Offset, answer: () -> Void)] = []
+    var duplicates: [(end: Offset, answer: (AppendError?) -> Void)] = []
 
     var isSyncing = false
     var syncWaiters: [(AppendError?) -> Void] = []
@@ -139,6 +149,12 @@ package final class PartitionLog {
     /// Makes the recovery point known before a cut log is appended to; set by the directory.
     var persistRecoveryPoint: ((@escaping () -> Void) -> Void)?
 
+    /// One that is replaced as a whole.
+    struct SmallFile {
+        var path: String
+        var bytes: [UInt8]
+    }
+
     enum Deferred {
         case write(bytes: [UInt8], segment: Segment, position: Int64, then: (DiskError?) -> Void)
         case roll(Roll)
@@ -146,13 +162,14 @@ package final class PartitionLog {
 
     init(
         partition: TopicPartition, directory: String, logDirectory: String, topicID: UUID128?, settings: LogSettings,
-        loaded: LoadedLog, world: any World
+        loaded: LoadedLog, room: DiskRoom, world: any World
     ) {
         self.partition = partition
         self.directory = directory
         self.topicID = topicID
         self.settings = settings
         self.world = world
+        self.room = room
         disk = world.disk
         lane = world.disk.lane(logDirectory)
         syncLane = world.disk.lane(logDirectory + "/#sync")
@@ -163,6 +180,7 @@ package final class PartitionLog {
         recoveryPoint = loaded.recoveryPoint
         ledger = loaded.ledger
         epochs = loaded.epochs
+        storedEpochs = loaded.storedEpochs
         lastSync = world.clock.now
         active.rollJitterMs = drawJitter()
     }
@@ -171,6 +189,11 @@ package final class PartitionLog {
         guard let last = segments.last else { preconditionFailure("log \(partition) has no segment") }
         return last
     }
+
+    /// No record is taken now.
+    package var isFull: Bool { room.isFull || unwritten != nil }
+    /// Calls back once, when it is worth trying again.
+    package func whenThereIsRoom(_ work: @escaping () -> Void) { room.whenThereIsRoom(work) }
 
     /// Why nothing can be asked of the log.
     var refusal: AppendError? {
@@ -187,7 +210,7 @@ package final class PartitionLog {
         let answers = duplicates
         duplicates = []
         for waiter in waiters { waiter(.offline(reason: reason)) }
-        for duplicate in answers { duplicate.answer() }
+        for duplicate in answers { duplicate.answer(refusal) }
     }
 
     /// A disk error ends the log's service: what it promised is on the disk, and nobody knows what else is.
@@ -203,7 +226,7 @@ package final class PartitionLog {
         duplicates = []
         wentOffline?(error.description)
         for waiter in waiters { waiter(.offline(reason: error.description)) }
-        for duplicate in answers { duplicate.answer() }
+        for duplicate in answers { duplicate.answer(refusal) }
     }
 
     // MARK: Leader epochs
@@ -214,21 +237,38 @@ package final class PartitionLog {
 
     /// A leader begins its epoch at the log's end. No effect when the epoch is known.
     package func beginEpoch(_ epoch: LeaderEpoch) {
-        if epochs.assign(epoch, from: nextOffset) { writeEpochs() }
+        ledEpoch = epoch
+        if epochs.assign(epoch, from: nextOffset) { epochsChanged() }
     }
 
     /// OffsetsForLeaderEpoch: the largest epoch not above `epoch` that is known here and where it ends. Nil: undefined (-1, -1).
     package func endOffset(forEpoch epoch: LeaderEpoch) -> EpochEnd? { epochs.end(of: epoch, logEnd: logEndOffset) }
 
+    /// Epochs that only came to those in the file are written with the next sync: until then the records behind the recovery
+    /// point tell them. So a broker that comes to lead a thousand partitions asks nothing of the disk.
+    func epochsChanged() {
+        guard let storedEpochs, epochs.extends(storedEpochs) else { return writeEpochs() }
+    }
+
+    /// Nil when the file says them already. The caller writes it, in the lane of syncs.
+    func unwrittenEpochs() -> SmallFile? {
+        guard epochs != storedEpochs else { return nil }
+        storedEpochs = epochs
+        return SmallFile(path: "\(directory)/\(PartitionLog.epochFile)", bytes: Array(epochs.text.utf8))
+    }
+
     /// In the lane of syncs, so that no later sync can be done before the epochs of what it covers are.
     func writeEpochs() {
-        let text = Array(epochs.text.utf8)
-        let path = "\(directory)/\(PartitionLog.epochFile)"
+        guard let file = unwrittenEpochs() else { return }
         let disk = self.disk
         syncLane.perform { () throws(DiskError) in
-            try disk.replace(path, with: text)
+            try disk.replace(file.path, with: file.bytes)
         } then: { result in
-            if case .failure(let error) = result, !self.isClosed { self.fail(error) }
+            guard case .failure(let error) = result, !self.isClosed else { return }
+            guard error.isWantOfRoom else { return self.fail(error) }
+            self.storedEpochs = nil
+            self.room.ranOut(error)
+            self.room.whenThereIsRoom { [weak self] in self?.writeEpochs() }
         }
     }
 }

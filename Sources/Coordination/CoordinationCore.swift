@@ -33,7 +33,7 @@ package struct CoordinationCore: ~Copyable {
         nextSessionID = max(
             Int64(bitPattern: (UInt64(bitPattern: wallMs) << 24) >> 8) | 1 << 56,
             tree.lastSessionID &+ (tree.lastZxid & 0xffff_ffff) &+ 1)
-        sessions = SessionTable(tickMs: rules.tick)
+        sessions = SessionTable(grainMs: rules.expiryGrain)
         for (id, timeout) in tree.sessions {
             sessions.opened(id, timeout: Int64(timeout), client: nil, now: now)
         }

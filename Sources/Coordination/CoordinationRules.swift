@@ -11,6 +11,9 @@ package struct CoordinationRules {
     package var tick: Int64 = 3000
     package var minSessionTimeout: Int32 = 6000
     package var maxSessionTimeout: Int32 = 60_000
+    /// Sessions expire at most so many milliseconds late. ZooKeeper lets a whole tick pass: up to 3 s in which a dead broker's
+    /// partitions would have no leader.
+    package var expiryGrain: Int64 { max(1, min(tick, 100)) }
     package var extendedTypes = false
     /// Whether TTL marks of ZooKeeper 3.5.3, which look like sessions to its successors, are taken for what they are.
     package var emulates353TTL = false

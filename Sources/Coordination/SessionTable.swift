@@ -3,16 +3,16 @@ package struct SessionTable {
     struct Entry {
         /// Milliseconds.
         var timeout: Int64
-        /// On the monotonic clock, in milliseconds, at a tick's end.
+        /// On the monotonic clock, in milliseconds, at a grain's end.
         var deadline: Int64
         /// The connection that speaks for it now.
         var client: ClientID?
     }
 
     private(set) var entries: [Int64: Entry] = [:]
-    private let tick: Int64
+    private let grain: Int64
 
-    init(tickMs: Int64) { tick = max(tickMs, 1) }
+    init(grainMs: Int64) { grain = max(grainMs, 1) }
 
     var count: Int { entries.count }
 
@@ -48,8 +48,8 @@ package struct SessionTable {
         entries.filter { $0.value.deadline <= now }.map(\.key).sorted()
     }
 
-    /// Ends of ticks, so that the sessions of one tick expire together.
-    private func deadline(_ time: Int64) -> Int64 { (time / tick + 1) * tick }
+    /// Ends of grains, so that the sessions of one grain expire together.
+    private func deadline(_ time: Int64) -> Int64 { (time / grain + 1) * grain }
 
     /// The 16 bytes a client proves its session with: never stored, the same after every restart, and the same as Apache's,
     /// which takes them from java.util.Random seeded with the id.

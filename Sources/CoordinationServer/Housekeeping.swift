@@ -15,11 +15,11 @@ extension CoordinationServer {
 
     func tick() {
         guard !isStopping else { return }
-        let tick = Duration.milliseconds(config.rules.tick)
+        let grain = config.rules.expiryGrain
         let now = world.clock.now
         // This process stood still: clients could not be heard meanwhile, and must not lose their sessions for it.
-        let gap = now - lastTick - tick
-        if gap > tick {
+        let gap = now - lastTick - .milliseconds(grain)
+        if gap > .milliseconds(config.rules.tick) {
             core.extendSessions(by: gap.wholeMilliseconds)
             statistics.pauses.add(gap.nanoseconds / 1000)
             world.journal.warning(
@@ -30,12 +30,13 @@ extension CoordinationServer {
         world.timers.soon { [weak self] in
             self?.world.timers.soon { [weak self] in self?.expire() }
         }
-        closeSilent(now)
-        log.relax()
-        flying.relax()
-        gathering.relax()
-        let untilNext = Duration.milliseconds(config.rules.tick - nowMs % config.rules.tick)
-        world.after(untilNext) { [weak self] in self?.tick() }
+        if nowMs % config.rules.tick < grain {
+            closeSilent(now)
+            log.relax()
+            flying.relax()
+            gathering.relax()
+        }
+        world.after(.milliseconds(grain - nowMs % grain)) { [weak self] in self?.tick() }
     }
 
     /// Ends the sessions whose time is over, not all of them in one turn: thousands may go with one tick.

@@ -140,12 +140,11 @@ struct LogDirectoriesTests {
         #expect(
             told.results.first { $0.logDir == "/a" }?.topics.flatMap(\.partitions).map(\.partitionIndex) == [1 - lost])
         #expect(try move(stage, "t", 1 - lost, to: "/b") == .kafkaStorageError)
-        stage.simulation.node("broker-0").storage.fail(.write, of: "/a/", code: 28, times: .max)
+        stage.simulation.node("broker-0").storage.fail(.write, of: "/a/", code: 30, times: .max)
         _ = try? stage.produce(["d"], to: "t", 1 - lost)
         #expect(stage.simulation.run(within: .seconds(5)) { stage.failures[0] != nil })
         let line = try #require(stage.failures[0])
         #expect(line.hasPrefix("LB-1019 no log directory works any more: write /a/"))
-        #expect(line.contains("No space left on device"))
     }
 
     @Test(

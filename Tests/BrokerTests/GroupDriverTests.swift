@@ -427,7 +427,7 @@ struct GroupDriverTests {
         #expect(fetched?.metadata == "")
     }
 
-    @Test("shares the nodes of version 0, whichever broker is asked") func versionZero() {
+    @Test("reads version 0 at any broker, and writes it only as the owner") func versionZero() {
         let scene = GroupScene()
         let driver = scene.start(1)
         #expect(scene.commit(driver, 3, version: 0) == ErrorCode.none)
@@ -435,8 +435,9 @@ struct GroupDriverTests {
         #expect(scene.fetch(driver, version: 0)?.offset == 3)
         #expect(scene.fetch(driver, group: "none", version: 0)?.error == .unknownTopicOrPartition)
         let other = scene.start(2)
-        #expect(scene.commit(other, 4, version: 0) == ErrorCode.none)
-        #expect(scene.fetch(other, version: 0)?.offset == 4)
+        #expect(scene.fetch(other, version: 0)?.offset == 3)
+        #expect(scene.commit(other, 4, version: 0) == .notCoordinator)
+        #expect(scene.tree.text("/consumers/g/offsets/t/0") == "3")
         #expect(scene.commit(driver, 5) == ErrorCode.none)
         #expect(scene.tree.text("/consumers/g/offsets/t/0") == "5")
     }

@@ -245,7 +245,7 @@ struct PartitionLogTests {
         _ = try log.append(batch(1), in: simulation)
         var told: [String] = []
         log.wentOffline = { told.append($0) }
-        fixture.node.storage.fail(.write, of: ".log", code: 28)
+        fixture.node.storage.fail(.write, of: ".log", code: 5)
         #expect(throws: AppendError.self) { try log.append(batch(1), in: simulation) }
         #expect(told.count == 1 && log.offlineReason != nil && log.logEndOffset == 1)
         #expect(throws: AppendError.self) { try log.append(batch(1), in: simulation) }
