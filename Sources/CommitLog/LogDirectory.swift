@@ -49,6 +49,8 @@ package final class LogDirectory {
     private var deleted: [(path: String, at: Instant)] = []
     private var recoveryPoints: [TopicPartition: Offset] = [:]
     private var logStarts: [TopicPartition: Offset] = [:]
+    /// Below these offsets logs were compacted.
+    package private(set) var cleanedBelow: [TopicPartition: Offset] = [:]
 
     private init(path: String, world: any World, lock: any DiskLock) {
         self.path = path
@@ -114,6 +116,7 @@ package final class LogDirectory {
         try writeBoot(tailIsSuspect ? LogDirectory.suspectBoot : world.bootID)
         recoveryPoints = checkpoint(OffsetCheckpoint.recoveryPoints)
         logStarts = checkpoint(OffsetCheckpoint.logStarts)
+        cleanedBelow = checkpoint(OffsetCheckpoint.cleaned)
         highWatermarks = checkpoint(OffsetCheckpoint.highWatermarks)
     }
 
@@ -350,7 +353,8 @@ package final class LogDirectory {
     func forget(_ partition: TopicPartition) {
         let point = recoveryPoints.removeValue(forKey: partition)
         let start = logStarts.removeValue(forKey: partition)
-        if point != nil || start != nil { checkpointsAreStale = true }
+        let cleaned = cleanedBelow.removeValue(forKey: partition)
+        if point != nil || start != nil || cleaned != nil { checkpointsAreStale = true }
     }
 
     /// Blocks, when there is something to correct.
@@ -360,6 +364,14 @@ package final class LogDirectory {
         try disk.replace(
             "\(path)/\(OffsetCheckpoint.recoveryPoints)", with: Array(OffsetCheckpoint.text(recoveryPoints).utf8))
         try disk.replace("\(path)/\(OffsetCheckpoint.logStarts)", with: Array(OffsetCheckpoint.text(logStarts).utf8))
+        try disk.replace("\(path)/\(OffsetCheckpoint.cleaned)", with: Array(OffsetCheckpoint.text(cleanedBelow).utf8))
+    }
+
+    /// Everything below `offset` was compacted.
+    package func cleaned(_ partition: TopicPartition, below offset: Offset) {
+        guard !isClosed, offlineReason == nil, logs[partition] != nil else { return }
+        cleanedBelow[partition] = offset
+        write("\(path)/\(OffsetCheckpoint.cleaned)", OffsetCheckpoint.text(cleanedBelow))
     }
 
     /// Every 5 s (`replica.high.watermark.checkpoint.interval.ms`). Done by the lane.
@@ -375,6 +387,11 @@ package final class LogDirectory {
         for (partition, log) in logs {
             recoveryPoints[partition] = log.recoveryPoint
             logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
+        }
+        // What is appended to a log that was cut was not cleaned.
+        for (partition, offset) in cleanedBelow {
+            guard let end = logs[partition]?.logEndOffset, end < offset else { continue }
+            cleaned(partition, below: end)
         }
         write("\(path)/\(OffsetCheckpoint.recoveryPoints)", OffsetCheckpoint.text(recoveryPoints)) { [self] in
             write("\(path)/\(OffsetCheckpoint.logStarts)", OffsetCheckpoint.text(logStarts), then: then)
