@@ -105,7 +105,9 @@ package struct BatchBuilder: ~Copyable {
         timestampDelta: Int64, offsetDelta: Int32, keyBytes: Int?, valueBytes: Int?, headers: [RecordHeader]
     ) -> Int {
         func part(_ bytes: Int?) -> Int { RecordLayout.varintSize(Int64(bytes ?? -1)) + (bytes ?? 0) }
-        var size = 1 + RecordLayout.varintSize(timestampDelta) + RecordLayout.varintSize(Int64(offsetDelta)) + part(keyBytes) + part(valueBytes)
+        var size =
+            1 + RecordLayout.varintSize(timestampDelta) + RecordLayout.varintSize(Int64(offsetDelta)) + part(keyBytes)
+            + part(valueBytes)
         size += RecordLayout.varintSize(Int64(headers.count))
         for header in headers { size += part(header.key.count) + part(header.value?.count) }
         return size

@@ -7,7 +7,9 @@ import Testing
 @Suite("What is to be compacted")
 struct CompactionRulesTests {
     /// Five sealed segments of 100 bytes, ten offsets each, the newest record of each at 10 s, 20 s …, and the growing one.
-    func facts(checkpoint: Offset? = nil, settled: Offset = .max, start: Offset = 0, end: Offset = 55) -> CompactionFacts {
+    func facts(checkpoint: Offset? = nil, settled: Offset = .max, start: Offset = 0, end: Offset = 55)
+        -> CompactionFacts
+    {
         CompactionFacts(
             pieces: (0..<6).map {
                 .init(

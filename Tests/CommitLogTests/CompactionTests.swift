@@ -87,7 +87,8 @@ struct CompactionTests {
         let (_, log) = try log()
         for round in 0..<30 {
             try append(
-                log, keyed([("a", "\(round)"), ("b\(round)", "x")], codec: Codec.allCases[round % Codec.allCases.count]))
+                log,
+                keyed([("a", "\(round)"), ("b\(round)", "x")], codec: Codec.allCases[round % Codec.allCases.count]))
         }
         roll(log)
         try append(log, keyed([("c", "1")]))
@@ -259,7 +260,7 @@ struct CompactionTests {
         let path = SegmentFiles.path(log.directory, log.segmentBases[1], .log)
         let before = try fixture.disk.list(log.directory)
         // In a record; in a base offset, which no checksum covers; in a length.
-        for at: Int64 in [67, 75, 82] {
+        for at: Int64 in [67, 75, 81] {
             fixture.node.storage.flipBit(of: path, at: at)
             guard case .unusable(let reason) = try clean(log) else {
                 Issue.record("cleaned a damaged log")

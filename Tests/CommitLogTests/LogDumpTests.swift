@@ -98,13 +98,17 @@ struct LogDumpTests {
         fixture.node.storage.flipBit(of: times, at: 7)
         #expect(
             try dump(times, on: fixture, options).complained
-                == ["Found timestamp mismatch in :\(times)", "  Index timestamp: 1700000200078, log timestamp: 1700000200079"])
+                == [
+                    "Found timestamp mismatch in :\(times)",
+                    "  Index timestamp: 1700000200078, log timestamp: 1700000200079",
+                ])
     }
 
     @Test("reads checkpoints too, and passes over what it does not know") func others() throws {
         let fixture = try GoldenDirectoryTests.fixture()
         #expect(
-            try dump("\(fixture.path)/g-txn-0/leader-epoch-checkpoint", on: fixture).said.last == "epoch: 0 startOffset: 0")
+            try dump("\(fixture.path)/g-txn-0/leader-epoch-checkpoint", on: fixture).said.last
+                == "epoch: 0 startOffset: 0")
         #expect(
             try dump("\(fixture.path)/replication-offset-checkpoint", on: fixture).said.contains(
                 "partition: g-txn-0 offset: 17"))

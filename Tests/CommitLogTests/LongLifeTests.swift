@@ -249,7 +249,8 @@ struct LongLifeTests {
             try #require(log.offlineReason == nil && log.logEndOffset == end && log.nextOffset == end)
             let now = fixture.node.wallMs
             let found = Dictionary(
-                try log.records().map { ($0.offset, $0) }, uniquingKeysWith: { first, _ in
+                try log.records().map { ($0.offset, $0) },
+                uniquingKeysWith: { first, _ in
                     Issue.record("offset \(first.offset) twice")
                     return first
                 })
@@ -274,20 +275,24 @@ struct LongLifeTests {
             try #require(kept == found.count, "\(found.count - kept) records that nobody wrote")
             try checkCommitted(found)
             for (id, next) in sequences where log.ledger.entries[id] != nil {
-                try #require(log.ledger.entries[id]?.batches.last.map { Sequence32.next($0.lastSequence) } ?? next == next)
+                try #require(
+                    log.ledger.entries[id]?.batches.last.map { Sequence32.next($0.lastSequence) } ?? next == next)
             }
         }
 
         /// A reader of committed records is told to skip exactly what was aborted.
         func checkCommitted(_ found: [Offset: OwnedRecord]) throws {
             let stable = log.lastStableOffset(highWatermark: end)
-            let aborted = log.logStartOffset < stable
+            let aborted =
+                log.logStartOffset < stable
                 ? try log.abortedTransactions(in: log.logStartOffset..<stable) : []
             for known in model where found[known.record.offset] != nil && known.record.offset < stable {
                 let offset = known.record.offset
-                let isSkipped = known.isTransactional && aborted.contains {
-                    $0.producerID == known.producer && $0.firstOffset <= offset && offset < $0.lastOffset
-                }
+                let isSkipped =
+                    known.isTransactional
+                    && aborted.contains {
+                        $0.producerID == known.producer && $0.firstOffset <= offset && offset < $0.lastOffset
+                    }
                 try #require(isSkipped == (known.isAborted == true), "offset \(offset)")
             }
         }

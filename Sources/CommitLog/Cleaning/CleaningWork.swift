@@ -154,7 +154,8 @@ final class CleaningWork {
                 header.lastOffset >= source.baseOffset, header.lastOffset < source.nextBase
             else {
                 throw .unusable(
-                    "the batch at offset \(header.baseOffset), byte \(scanner.batchPosition) of \(source.path) is damaged")
+                    "the batch at offset \(header.baseOffset), byte \(scanner.batchPosition) of \(source.path) is damaged"
+                )
             }
             bytesMoved += bytes.count
             totals.bytesRead += Int64(bytes.count)

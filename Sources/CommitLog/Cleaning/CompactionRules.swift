@@ -101,7 +101,8 @@ package struct CompactionFacts: Equatable {
             firstDirty: firstDirty, firstUncleanable: uncleanable,
             cleanBytes: pieces.reduce(0) { $1.baseOffset < min(firstDirty, uncleanable) ? $0 + $1.size : $0 },
             dirtyBytes: uncleanable > firstDirty ? dirty.reduce(0) { $0 + $1.size } : 0,
-            isOverdue: oldest.map { nowMs - $0 > rules.maxLagMs } ?? false, hasBadCheckpoint: isBad && checkpoint != nil)
+            isOverdue: oldest.map { nowMs - $0 > rules.maxLagMs } ?? false, hasBadCheckpoint: isBad && checkpoint != nil
+        )
     }
 
     /// Which segments below `end` become one: as many neighbours as fit a segment, its indexes and its 32 bits of offsets.

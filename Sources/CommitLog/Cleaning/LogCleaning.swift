@@ -87,7 +87,9 @@ final class LogCleaning {
 
     private func giveUp(_ reason: String, isUnusable: Bool = false) {
         let work = self.work
-        lane.perform { () throws(DiskError) in work.giveUp() } then: { [self] _ in
+        lane.perform { () throws(DiskError) in
+            work.giveUp()
+        } then: { [self] _ in
             end(isUnusable ? .unusable(reason) : .cancelled(reason))
         }
     }
@@ -197,7 +199,9 @@ extension PartitionLog {
                     let path = SegmentFiles.path(directory, group.segment.baseOffset, kind) + CleanedSegment.suffix
                     if disk.exists(path) { try disk.remove(path) }
                 }
-            } then: { _ in then(false) }
+            } then: { _ in
+                then(false)
+            }
         }
         segments.replaceSubrange(first..<(first + group.bases.count), with: [group.segment])
         inFlight += 1

@@ -60,7 +60,9 @@ final class OffsetMap {
         return nil
     }
 
-    private func start(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(slots.count)).high) }
+    private func start(_ hash: UInt64) -> Int {
+        Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(slots.count)).high)
+    }
 }
 
 /// SipHash-2-4 with 128 bits of result (Aumasson and Bernstein).

@@ -155,7 +155,9 @@ package struct LogDump {
                 say("| " + words(record, of: batch, type))
             }
         } catch {
-            damaged("The records of the batch at offset \(batch.baseOffset), byte \(position) of \(path) cannot be read: \(error)")
+            damaged(
+                "The records of the batch at offset \(batch.baseOffset), byte \(position) of \(path) cannot be read: \(error)"
+            )
         }
     }
 
@@ -183,7 +185,8 @@ package struct LogDump {
 
     private func marker(_ batch: RecordBatch) -> String {
         guard let marker = try? ControlRecord(batch) else { return "controlType: UNKNOWN" }
-        return "endTxnMarker: \(marker.kind == .abort ? "ABORT" : "COMMIT") coordinatorEpoch: \(marker.coordinatorEpoch)"
+        return
+            "endTxnMarker: \(marker.kind == .abort ? "ABORT" : "COMMIT") coordinatorEpoch: \(marker.coordinatorEpoch)"
     }
 
     private func content(_ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?) -> [String] {

@@ -19,7 +19,8 @@ package enum DumpLogCommand {
             .value("max-message-size", of: "SIZE", help: "Understood; there is no limit here."),
             .flag("index-sanity-check", help: "Of indexes only whether a start would believe them."),
             .flag("verify-index-only", help: "Of indexes only what is wrong."),
-            .optional("key-decoder-class", of: "CLASS", help: "StringDecoder, IntegerDecoder, LongDecoder, DefaultDecoder."),
+            .optional(
+                "key-decoder-class", of: "CLASS", help: "StringDecoder, IntegerDecoder, LongDecoder, DefaultDecoder."),
             .optional("value-decoder-class", of: "CLASS", help: "The same for values."),
             .flag("version", help: "Which Kafka's words these are."),
             .flag("help", help: "This."),
@@ -62,9 +63,10 @@ package enum DumpLogCommand {
         case "StringDecoder": return { String(decoding: $0, as: UTF8.self) }
         case "IntegerDecoder": return { number($0, 4) }
         case "LongDecoder": return { number($0, 8) }
-        case "DefaultDecoder": return { bytes in
-            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        }
+        case "DefaultDecoder":
+            return { bytes in
+                bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            }
         default: throw CommandLineError("no decoder \(name) is known here")
         }
     }
