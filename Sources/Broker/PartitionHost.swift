@@ -432,14 +432,16 @@ package final class PartitionHost {
     func cleanable() -> Cleanable? {
         guard config.compacts, !isOffline, !isHeld, !log.isBeingCleaned else { return nil }
         return log.cleanable(
-            config.compaction, stableBelow: lastStable, checkpoint: directory.cleanedBelow[partition])
+            config.compaction, stableBelow: log.lastStableOffset(highWatermark: highWatermark),
+            checkpoint: directory.cleanedBelow[partition])
     }
 
     func clean(
         _ tools: CleanerTools, pause: @escaping (Int) -> Duration, then: @escaping (CleaningOutcome) -> Void
     ) {
         log.clean(
-            config.compaction, stableBelow: lastStable, checkpoint: directory.cleanedBelow[partition], tools: tools,
+            config.compaction, stableBelow: log.lastStableOffset(highWatermark: highWatermark),
+            checkpoint: directory.cleanedBelow[partition], tools: tools,
             pause: pause, then: then)
     }
 

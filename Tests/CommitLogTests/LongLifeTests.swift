@@ -144,7 +144,7 @@ struct LongLifeTests {
             var tools = CleanerTools()
             tools.stepBytes = Int.random(in: 1...2000, using: &random)
             if chance(10) { tools.memoryBytes = 20 * OffsetMap.slotSize }
-            let stable = min(highWatermark, log.firstUnstableOffset ?? .max)
+            let stable = log.lastStableOffset(highWatermark: highWatermark)
             log.clean(
                 rules, stableBelow: stable, checkpoint: directory.cleanedBelow[partition], tools: tools
             ) { [self] outcome in
@@ -282,7 +282,7 @@ struct LongLifeTests {
 
         /// A reader of committed records is told to skip exactly what was aborted.
         func checkCommitted(_ found: [Offset: OwnedRecord]) throws {
-            let stable = log.lastStableOffset(highWatermark: end)
+            let stable = log.lastStableOffset(highWatermark: highWatermark)
             let aborted =
                 log.logStartOffset < stable
                 ? try log.abortedTransactions(in: log.logStartOffset..<stable) : []

@@ -138,6 +138,19 @@ extension PartitionLog {
         pause: @escaping (Int) -> Duration = { _ in .zero }, then: @escaping (CleaningOutcome) -> Void
     ) {
         guard refusal == nil, !isExclusive, cleaning == nil else { return then(.cancelled("the log is busy")) }
+        // What ended the transactions below `stableBelow` must be as durable as they are: a marker that is lost opens its transaction
+        // again, and what is aborted then has superseded nothing.
+        sync { [self] error in
+            if let error { return then(.cancelled("\(error)")) }
+            beginCleaning(rules, stableBelow, checkpoint, tools, pause, then)
+        }
+    }
+
+    private func beginCleaning(
+        _ rules: CompactionRules, _ stableBelow: Offset, _ checkpoint: Offset?, _ tools: CleanerTools,
+        _ pause: @escaping (Int) -> Duration, _ then: @escaping (CleaningOutcome) -> Void
+    ) {
+        guard refusal == nil, !isExclusive, cleaning == nil else { return then(.cancelled("the log is busy")) }
         let facts = compactionFacts(rules, stableBelow, checkpoint)
         let cleanable = facts.cleanable(rules, nowMs: world.clock.wallMs)
         let sources = zip(segments, segments.dropFirst()).compactMap { segment, next -> CleaningWork.Source? in
