@@ -8,6 +8,7 @@ package final class Housekeeping {
     private let world: any World
     private let partitions: PartitionDirectory
     private let settings: () -> BrokerSettings
+    private let cleaner: LogCleaner
     private var isRunning = true
 
     /// - Parameter settings: as they stand now.
@@ -20,6 +21,7 @@ package final class Housekeeping {
         for directory in partitions.directories {
             directory.watchRoom(floorBytes: Int64(config[BrokerKeys.minFreeBytes]))
         }
+        cleaner = LogCleaner(world: world, partitions: partitions, settings: settings)
         every(config[BrokerKeys.highWatermarkCheckpoint]) { $0.partitions.checkpointHighWatermarks() }
         every(config[BrokerKeys.recoveryCheckpoint]) { $0.partitions.checkpointLogs() }
         every(.milliseconds(max(1, config.replicaLagMax.wholeMilliseconds / 2))) { $0.checkLag() }
@@ -34,7 +36,10 @@ package final class Housekeeping {
         }
     }
 
-    func stop() { isRunning = false }
+    func stop() {
+        isRunning = false
+        cleaner.stop()
+    }
 
     private func every(_ interval: Duration, _ work: @escaping (Housekeeping) -> Void) {
         guard interval > .zero else { return }

@@ -124,17 +124,6 @@ enum InertKeys {
         inter.broker.protocol.version string 3.9-IV0 - medium read-only
         kafka.metrics.polling.interval.secs int 10 1... low read-only
         kafka.metrics.reporters list - - low read-only
-        log.cleaner.backoff.ms long 15000 0... medium cluster-wide
-        log.cleaner.dedupe.buffer.size long 134217728 - medium cluster-wide
-        log.cleaner.delete.retention.ms long 86400000 0... medium cluster-wide
-        log.cleaner.enable boolean true - medium read-only
-        log.cleaner.io.buffer.load.factor double 0.9 - medium cluster-wide
-        log.cleaner.io.buffer.size int 524288 0... medium cluster-wide
-        log.cleaner.io.max.bytes.per.second double 1.7976931348623157E308 - medium cluster-wide
-        log.cleaner.max.compaction.lag.ms long 9223372036854775807 1... medium cluster-wide
-        log.cleaner.min.cleanable.ratio double 0.5 0...1 medium cluster-wide
-        log.cleaner.min.compaction.lag.ms long 0 0... medium cluster-wide
-        log.cleaner.threads int 1 0... medium cluster-wide
         log.dir.failure.timeout.ms long 30000 1... low read-only
         log.flush.start.offset.checkpoint.interval.ms int 60000 0... high read-only
         log.initial.task.delay.ms long 30000 0... low read-only

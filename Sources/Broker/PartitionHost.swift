@@ -206,6 +206,7 @@ package final class PartitionHost {
     private func take(_ config: TopicConfig) {
         log.settings = config.log
         rules.maxBatchBytes = config.maxMessageBytes
+        rules.needsKeys = config.compacts
         rules.oldestMs = config.timestampBeforeMaxMs
         rules.newestMs = config.timestampAfterMaxMs
         rules.usesLogAppendTime = config.usesLogAppendTime
@@ -363,6 +364,14 @@ package final class PartitionHost {
             divergence: nil)
     }
 
+    /// What a `read_committed` consumer must skip of what it reads from `offset`, which never spans two segments.
+    package func abortedTransactions(from offset: Offset) throws(PartitionError) -> [AbortedTransaction] {
+        guard offset >= log.logStartOffset else { return [] }
+        do throws(ReadError) { return try log.abortedTransactions(from: offset, below: lastStable) } catch {
+            throw .read(error)
+        }
+    }
+
     /// Where a consumer at `offset` had better read: an in-sync follower that is near it and holds the offset, the furthest one of
     /// several. Nil: here.
     /// Rule: KIP-392's rack-aware selector; a leader that is near is as good as any.
@@ -420,6 +429,23 @@ package final class PartitionHost {
         log.retain(config.retention, highWatermark: highWatermark)
         // Whoever deletes records, or asks for the start, may wait for this.
         if log.logStartOffset != start { surroundings.waiting.wake(place) }
+    }
+
+    /// What compaction could do here now; nil where there is none to be done.
+    func cleanable() -> Cleanable? {
+        guard config.compacts, !isOffline, !isHeld, !log.isBeingCleaned else { return nil }
+        return log.cleanable(
+            config.compaction, stableBelow: log.lastStableOffset(highWatermark: highWatermark),
+            checkpoint: directory.cleanedBelow[partition])
+    }
+
+    func clean(
+        _ tools: CleanerTools, pause: @escaping (Int) -> Duration, then: @escaping (CleaningOutcome) -> Void
+    ) {
+        log.clean(
+            config.compaction, stableBelow: log.lastStableOffset(highWatermark: highWatermark),
+            checkpoint: directory.cleanedBelow[partition], tools: tools,
+            pause: pause, then: then)
     }
 
     /// The lowest start among the live replicas; nil where this is not the leader.

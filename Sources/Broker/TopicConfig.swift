@@ -12,6 +12,7 @@ package struct TopicConfig: Equatable, Sendable {
     /// `retention.ms`, `retention.bytes`: -1 for no limit.
     package var retentionMs: Int64 = 604_800_000
     package var retentionBytes: Int64 = -1
+    package var compaction = CompactionRules()
     package var retention: RetentionRules {
         RetentionRules(
             deletes: deletes, milliseconds: retentionMs < 0 ? nil : retentionMs,
@@ -56,6 +57,12 @@ package struct TopicConfig: Equatable, Sendable {
         let policy = value(TopicKeys.cleanupPolicy)
         deletes = policy.contains("delete")
         compacts = policy.contains("compact")
+        compaction.minDirtyRatio = value(TopicKeys.minDirtyRatio)
+        compaction.minLagMs = Int64(value(TopicKeys.minCompactionLag))
+        compaction.maxLagMs = Int64(value(TopicKeys.maxCompactionLag))
+        compaction.deleteRetentionMs = Int64(value(TopicKeys.deleteRetention))
+        // The growing segment is never compacted: it must not grow longer than records may wait.
+        if compacts { log.segmentMs = min(log.segmentMs, compaction.maxLagMs) }
         retentionMs = Int64(value(TopicKeys.retentionMs))
         retentionBytes = Int64(value(TopicKeys.retentionBytes))
         minInSync = value(TopicKeys.minInSync)
@@ -141,6 +148,17 @@ package enum TopicKeys {
         "retention.ms", type: .long, default: 604_800_000, allowed: (-1)..., "How long records are kept; -1: for ever.")
     static let retentionBytes = ConfigKey<Int>(
         "retention.bytes", type: .long, default: -1, "How many bytes a partition keeps; -1: no limit.")
+    static let minDirtyRatio = ConfigKey<Double>(
+        "min.cleanable.dirty.ratio", default: 0.5, allowed: 0.0...1.0,
+        "A log is compacted when more than this part of it was not compacted yet.")
+    static let minCompactionLag = ConfigKey<Int>(
+        "min.compaction.lag.ms", type: .long, default: 0, allowed: 0..., "Younger records are left alone.")
+    static let maxCompactionLag = ConfigKey<Int>(
+        "max.compaction.lag.ms", type: .long, default: .max, allowed: 1...,
+        "Older records are compacted, whatever part of the log they are.")
+    static let deleteRetention = ConfigKey<Int>(
+        "delete.retention.ms", type: .long, default: 86_400_000, allowed: 0...,
+        "How long a deletion stays visible in a compacted log.")
     static let minInSync = ConfigKey<Int>(
         "min.insync.replicas", default: 1, allowed: 1..., "How many in-sync replicas acks=all needs.")
     static let maxMessageBytes = ConfigKey<Int>(
@@ -195,7 +213,7 @@ package enum TopicKeys {
             ConfigKey<Int>(
                 "compression.zstd.level", default: 3, allowed: -131_072...22, "Understood; it changes nothing here."),
             "compression.zstd.level"),
-        TopicKey(long("delete.retention.ms", 86_400_000, 0...), "log.cleaner.delete.retention.ms"),
+        TopicKey(deleteRetention, "log.cleaner.delete.retention.ms"),
         TopicKey(fileDeleteDelay, "log.segment.delete.delay.ms"),
         TopicKey(flushMessages, "log.flush.interval.messages"),
         TopicKey(flushMs, ("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)),
@@ -204,7 +222,7 @@ package enum TopicKeys {
         TopicKey(leaderThrottled),
         TopicKey(long("local.retention.bytes", -2, (-2)...), "log.local.retention.bytes"),
         TopicKey(long("local.retention.ms", -2, (-2)...), "log.local.retention.ms"),
-        TopicKey(long("max.compaction.lag.ms", .max, 1...), "log.cleaner.max.compaction.lag.ms"),
+        TopicKey(maxCompactionLag, "log.cleaner.max.compaction.lag.ms"),
         TopicKey(maxMessageBytes, "message.max.bytes"),
         TopicKey(flag("message.downconversion.enable", true), "log.message.downconversion.enable"),
         TopicKey(
@@ -215,11 +233,8 @@ package enum TopicKeys {
         TopicKey(timestampBefore, "log.message.timestamp.before.max.ms"),
         TopicKey(timestampDifference, "log.message.timestamp.difference.max.ms"),
         TopicKey(timestampType, "log.message.timestamp.type"),
-        TopicKey(
-            ConfigKey<Double>(
-                "min.cleanable.dirty.ratio", default: 0.5, allowed: 0.0...1.0, "Understood; it changes nothing here."),
-            "log.cleaner.min.cleanable.ratio"),
-        TopicKey(long("min.compaction.lag.ms", 0, 0...), "log.cleaner.min.compaction.lag.ms"),
+        TopicKey(minDirtyRatio, "log.cleaner.min.cleanable.ratio"),
+        TopicKey(minCompactionLag, "log.cleaner.min.compaction.lag.ms"),
         TopicKey(minInSync, "min.insync.replicas"),
         TopicKey(flag("preallocate"), "log.preallocate"),
         TopicKey(flag("remote.log.copy.disable")),

@@ -2,6 +2,8 @@
 #include "csystem.h"
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int csystem_accept(int fd, struct sockaddr *address, socklen_t *length) {
@@ -9,4 +11,10 @@ int csystem_accept(int fd, struct sockaddr *address, socklen_t *length) {
 }
 int csystem_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
 int csystem_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+// In Linux both concern the calling thread alone. Failures leave it as weighty as the others.
+void csystem_background_thread(void) {
+    setpriority(PRIO_PROCESS, 0, 10);
+    // IOPRIO_WHO_PROCESS; the best-effort class's lowest level.
+    syscall(SYS_ioprio_set, 1, 0, (2 << 13) | 7);
+}
 void csystem_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -44,7 +44,7 @@ extension PartitionLog {
             recent.append(
                 baseOffset: offset, lastOffset: batch.lastOffset, position: segment.size + Int64(position),
                 size: batch.size)
-            ledger.appended(batch)
+            if let aborted = ledger.appended(batch) { segment.aborted?.append(aborted) }
             offset = batch.nextOffset
             position += batch.size
         }
@@ -93,7 +93,7 @@ extension PartitionLog {
             recent.append(
                 baseOffset: batch.baseOffset, lastOffset: batch.lastOffset, position: segment.size + Int64(position),
                 size: batch.size)
-            ledger.appended(batch)
+            if let aborted = ledger.appended(batch) { segment.aborted?.append(aborted) }
             if epochs.assign(batch.leaderEpoch, from: batch.baseOffset) { hasNewEpoch = true }
             position += batch.size
         }
@@ -259,11 +259,22 @@ extension PartitionLog {
         recent.clear()
         let roll = Roll(
             old: old, new: segment,
-            indexes: [old.offsetIndex.file, old.timeIndex.file].map { (path: $0.path, bytes: $0.unwritten ?? []) },
+            indexes: unwrittenIndexes(old),
             snapshot: ProducerSnapshot.bytes(ledger))
         inFlight += 1
         if isRolling || !deferred.isEmpty { deferred.append(.roll(roll)) } else { perform(roll) }
         world.journal.debug("rolled a segment", ["partition": partition, "base": baseOffset])
+    }
+
+    func unwrittenIndexes(_ segment: Segment) -> [(path: String, bytes: [UInt8])] {
+        var indexes = [segment.offsetIndex.file, segment.timeIndex.file].map {
+            (path: $0.path, bytes: $0.unwritten ?? [])
+        }
+        let path = SegmentFiles.path(directory, segment.baseOffset, .transactionIndex)
+        if let aborted = segment.aborted, !aborted.isEmpty {
+            indexes.append((path: path, bytes: TransactionIndex.bytes(aborted)))
+        }
+        return indexes
     }
 
     /// Logs that were begun together shall not roll together.
@@ -290,6 +301,7 @@ extension PartitionLog {
                 roll.new.file = file
                 roll.old.offsetIndex.file.seal()
                 roll.old.timeIndex.file.seal()
+                if roll.old.aborted?.isEmpty == false { roll.old.aborted = nil }
                 goOn()
                 sync { _ in }
                 let next = afterRoll

@@ -10,10 +10,12 @@ enum Checkpoint {
     }
 }
 
-/// `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`, `replication-offset-checkpoint`: an offset a partition.
+/// `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint`, `replication-offset-checkpoint`, `cleaner-offset-checkpoint`: an
+/// offset a partition.
 package enum OffsetCheckpoint {
     package static let recoveryPoints = "recovery-point-offset-checkpoint"
     package static let logStarts = "log-start-offset-checkpoint"
+    package static let cleaned = "cleaner-offset-checkpoint"
     package static let highWatermarks = "replication-offset-checkpoint"
 
     package static func text(_ offsets: [TopicPartition: Offset]) -> String {

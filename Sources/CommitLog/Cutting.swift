@@ -54,7 +54,9 @@ extension PartitionLog {
         let position = place?.position ?? segment.size
         let end = min(offset, place?.baseOffset ?? offset)
         let removed = segments[(index + 1)...].map(\.baseOffset)
+        let aborted = try segment.abortedTransactions(disk)
         try segment.truncate(to: end, position: position)
+        segment.aborted = aborted.filter { $0.lastOffset < end }
         segments.removeSubrange((index + 1)...)
         ends(at: end)
         let kept = segments.compactMap { segment in
@@ -66,6 +68,13 @@ extension PartitionLog {
         untilThereIsRoom { () throws(DiskError) -> ProducerLedger in
             // Newest first: a crash in between leaves no hole.
             for base in removed.reversed() { try LogRecovery.removeSegment(directory, base, disk) }
+            // It comes again when the segment is sealed; until then nothing may be believed of what is cut off.
+            let transactions = SegmentFiles.path(directory, segment.baseOffset, .transactionIndex)
+            if disk.exists(transactions) {
+                // Only of a log's last segment is it made anew by a start.
+                try disk.syncDirectory(directory)
+                try disk.remove(transactions)
+            }
             try file?.truncate(to: position)
             try file?.sync()
             // Snapshots above the end go too, and must not come back.

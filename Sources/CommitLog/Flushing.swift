@@ -81,11 +81,15 @@ extension PartitionLog {
 
     private func syncWork(_ dirty: [Segment]) -> SyncWork {
         let indexes = dirty.flatMap { [$0.offsetIndex.file, $0.timeIndex.file] }.filter(\.isSealed).map(\.path)
+        let transactions = dirty.filter { $0.isSealed && $0.aborted == nil }.map {
+            SegmentFiles.path(directory, $0.baseOffset, .transactionIndex)
+        }
         let namesChanged = dirty.contains { !$0.nameIsDurable }
         let metadata = "\(directory)/\(PartitionLog.metadataFile)"
         return SyncWork(
             disk: disk, directory: directory, epochs: unwrittenEpochs(), files: dirty.compactMap(\.file),
-            others: namesChanged && topicID != nil ? indexes + [metadata] : indexes, namesChanged: namesChanged)
+            others: indexes + transactions + (namesChanged && topicID != nil ? [metadata] : []),
+            namesChanged: namesChanged)
     }
 
     struct SyncWork {
@@ -117,6 +121,7 @@ extension PartitionLog {
 
     /// Runs `operation` when nothing is in flight and holds up everything asked for later until `exclusiveDone`.
     func exclusively(_ operation: @escaping () -> Void) {
+        cancelCleaning()
         if isExclusive {
             waiting.append { [self] in exclusively(operation) }
             return
@@ -143,9 +148,7 @@ extension PartitionLog {
             }
             let last = active
             last.finishTimes()
-            let indexes = [last.offsetIndex.file, last.timeIndex.file].map {
-                (path: $0.path, bytes: $0.unwritten ?? [])
-            }
+            let indexes = unwrittenIndexes(last)
             let snapshot = ProducerSnapshot.bytes(ledger)
             let snapshotPath = SegmentFiles.path(directory, nextOffset, .snapshot)
             var work = syncWork(unsyncedSegments)
@@ -178,6 +181,7 @@ extension PartitionLog {
     func moveAway(to newDirectory: String, then: @escaping (DiskError?) -> Void) {
         let wasClosed = isClosed
         isClosed = true
+        cancelCleaning()
         let disk = self.disk
         let directory = self.directory
         let move = { [self] in

@@ -50,6 +50,8 @@ package final class LogDirectory {
     private var deleted: [(path: String, at: Instant)] = []
     private var recoveryPoints: [TopicPartition: Offset] = [:]
     private var logStarts: [TopicPartition: Offset] = [:]
+    /// Below these offsets logs were compacted.
+    package private(set) var cleanedBelow: [TopicPartition: Offset] = [:]
 
     private init(path: String, world: any World, lock: any DiskLock) {
         self.path = path
@@ -128,6 +130,7 @@ package final class LogDirectory {
         }
         recoveryPoints = checkpoint(OffsetCheckpoint.recoveryPoints)
         logStarts = checkpoint(OffsetCheckpoint.logStarts)
+        cleanedBelow = checkpoint(OffsetCheckpoint.cleaned)
         highWatermarks = checkpoint(OffsetCheckpoint.highWatermarks)
     }
 
@@ -395,7 +398,8 @@ package final class LogDirectory {
     func forget(_ partition: TopicPartition) {
         let point = recoveryPoints.removeValue(forKey: partition)
         let start = logStarts.removeValue(forKey: partition)
-        if point != nil || start != nil { checkpointsAreStale = true }
+        let cleaned = cleanedBelow.removeValue(forKey: partition)
+        if point != nil || start != nil || cleaned != nil { checkpointsAreStale = true }
     }
 
     /// Blocks, when there is something to correct.
@@ -408,6 +412,13 @@ package final class LogDirectory {
         }
     }
 
+    /// Everything below `offset` was compacted.
+    package func cleaned(_ partition: TopicPartition, below offset: Offset) {
+        guard !isClosed, offlineReason == nil, logs[partition] != nil else { return }
+        cleanedBelow[partition] = offset
+        write("\(path)/\(OffsetCheckpoint.cleaned)", OffsetCheckpoint.text(cleanedBelow))
+    }
+
     func correctionsFailed() { checkpointsAreStale = true }
 
     /// What must be written before a log is made; the caller does it.
@@ -416,6 +427,7 @@ package final class LogDirectory {
         checkpointsAreStale = false
         return [
             (OffsetCheckpoint.recoveryPoints, recoveryPoints), (OffsetCheckpoint.logStarts, logStarts),
+            (OffsetCheckpoint.cleaned, cleanedBelow),
         ].map { .init(path: "\(path)/\($0.0)", bytes: Array(OffsetCheckpoint.text($0.1).utf8)) }
     }
 
@@ -436,6 +448,11 @@ package final class LogDirectory {
         for (partition, log) in logs {
             recoveryPoints[partition] = log.recoveryPoint
             logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
+        }
+        // What is appended to a log that was cut was not cleaned.
+        for (partition, offset) in cleanedBelow {
+            guard let end = logs[partition]?.logEndOffset, end < offset else { continue }
+            cleaned(partition, below: end)
         }
         let (points, starts) = (OffsetCheckpoint.text(recoveryPoints), OffsetCheckpoint.text(logStarts))
         write("\(path)/\(OffsetCheckpoint.recoveryPoints)", points, isNeeded: isNeeded) { [self] in

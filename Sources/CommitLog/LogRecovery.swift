@@ -38,6 +38,10 @@ struct LogRecovery {
     private var repairs: [String] = []
     private var segments: [Segment] = []
     private var cutsAtGaps = false
+    /// Bases of segments that were read whole.
+    private var mendedBases: [Offset] = []
+    /// Transactions end in them.
+    private var hasMarkers = false
 
     init(directory: String, disk: any Disk, settings: LogSettings, nowMs: Int64) {
         self.directory = directory
@@ -64,6 +68,7 @@ struct LogRecovery {
         var epochs = loadEpochs()
         let epochsWereLost = epochs == nil
         try openSegments(from: isClean ? .max : recoveryPoint)
+        try rebuildAborted()
         if segments.isEmpty { segments = [try emptySegment(at: logStart)] }
         var nextOffset = try endOfLog()
         if nextOffset < logStart {
@@ -76,6 +81,7 @@ struct LogRecovery {
         let start = max(logStart, segments[0].baseOffset)
         // The last segment grows: its indexes are wanted in memory.
         if let last = segments.last {
+            last.aborted = try last.abortedTransactions(disk)
             try last.offsetIndex.file.unseal()
             try last.timeIndex.file.unseal()
             if let file = last.file {
@@ -124,6 +130,10 @@ struct LogRecovery {
             }
         }
         for offset in swapped { try finishSwap(offset, names) }
+        // Kafka names the records first: what is left of a swap that was nearly done.
+        for name in try disk.list(directory).map(\.name) where base(name, ".swap") != nil {
+            try disk.rename("\(directory)/\(name)", to: "\(directory)/\(name.dropLast(".swap".utf8.count))")
+        }
     }
 
     /// A compacted segment replaces the plain ones in its range of offsets.
@@ -135,16 +145,18 @@ struct LogRecovery {
         var scanner = HeaderScanner(file, from: 0, to: file.size)
         while let header = try scanner.next() { last = header.lastOffset }
         for name in names {
+            // Of the segment itself only what comes again: the rest may have its name already.
             if let found = SegmentFiles.parse(name), found.kind != .snapshot, found.offset >= offset,
-                found.offset <= last
+                found.offset <= last, found.offset > offset || found.kind == .log || names.contains(name + ".swap")
             {
                 try disk.remove("\(directory)/\(name)")
             }
         }
-        for kind in SegmentFiles.Kind.allCases {
+        for kind in SegmentFiles.Kind.allCases.reversed() {
             let path = SegmentFiles.path(directory, offset, kind)
             if disk.exists(path + ".swap") { try disk.rename(path + ".swap", to: path) }
         }
+        try disk.syncDirectory(directory)
         repairs.append("finished the replacement of \(offset)...\(last)")
     }
 
@@ -198,10 +210,46 @@ struct LogRecovery {
             }
             let (mended, isWhole) = try mend(file, base, expecting: max(expected, base))
             segments.append(mended)
+            mendedBases.append(base)
             expected = try lastOffset(of: mended).map { $0 + 1 } ?? base
             if !isWhole {
                 try dropSegments(bases[(index + 1)...], "it lay behind a bad batch")
                 break
+            }
+        }
+    }
+
+    /// The indexes of aborted transactions of what was read whole, from the ledger of what lies before it.
+    private mutating func rebuildAborted() throws(DiskError) {
+        let concerned = segments.filter { mendedBases.contains($0.baseOffset) }
+        guard let first = concerned.first else { return }
+        var ledger = ProducerLedger()
+        if hasMarkers {
+            let before = segments.filter { $0.baseOffset < first.baseOffset }.compactMap { segment in
+                segment.file.map { (base: segment.baseOffset, file: $0, size: segment.size) }
+            }
+            ledger = try LogRecovery.ledger(
+                directory, disk: disk, upTo: first.baseOffset, segments: before, dropsOthers: false)
+        }
+        for segment in segments where segment.baseOffset >= first.baseOffset {
+            guard let file = segment.file else { continue }
+            var found: [AbortedTransaction] = []
+            if hasMarkers {
+                var scanner = BatchScanner(file, from: 0, to: segment.size)
+                while let (header, bytes) = try scanner.next() {
+                    guard header.magic == 2, let batch = try? RecordBatch(bytes) else { continue }
+                    if let aborted = ledger.appended(batch) { found.append(aborted) }
+                }
+            }
+            guard mendedBases.contains(segment.baseOffset) else { continue }
+            let path = SegmentFiles.path(directory, segment.baseOffset, .transactionIndex)
+            segment.aborted = found.isEmpty ? [] : nil
+            // Durable at once: an older one must not come back.
+            if !found.isEmpty {
+                try disk.replace(path, with: TransactionIndex.bytes(found))
+            } else if disk.exists(path) {
+                try disk.remove(path)
+                try disk.syncDirectory(directory)
             }
         }
     }
@@ -243,9 +291,15 @@ struct LogRecovery {
                 repairs.append("read segment \(base) again: no batch at \(end) of \(file.size) bytes")
                 return nil
             }
+            let aborted: [AbortedTransaction]
+            do throws(DiskError) { aborted = try Segment.storedAborted(base, directory, disk) } catch {
+                guard error.code == 0 else { throw error }
+                repairs.append("rebuilt the indexes of segment \(base): the one of aborted transactions is damaged")
+                return nil
+            }
             return try Segment(
                 opened: file, baseOffset: base, directory: directory, offsetIndex: offsets, timeIndex: times,
-                nowMs: nowMs)
+                hasAborted: !aborted.isEmpty, nowMs: nowMs)
         } catch {
             guard error.isMissing else { throw error }
             repairs.append("rebuilt the indexes of segment \(base): one was missing")
@@ -273,6 +327,7 @@ struct LogRecovery {
                 header.lastOffset - base <= Int64(Int32.max), valid <= Int64(Int32.max), header.matches(bytes)
             else { break }
             if firstTimestamp == nil { firstTimestamp = header.maxTimestamp }
+            if header.isControl { hasMarkers = true }
             if header.maxTimestamp > maxTimestamp {
                 maxTimestamp = header.maxTimestamp
                 offsetOfMax = header.lastOffset
@@ -344,7 +399,8 @@ struct LogRecovery {
 
     /// The newest believable snapshot at or below `end`, and what was written after it. Reads nothing after a clean stop.
     static func ledger(
-        _ directory: String, disk: any Disk, upTo end: Offset, segments: [(base: Offset, file: any File, size: Int64)]
+        _ directory: String, disk: any Disk, upTo end: Offset, segments: [(base: Offset, file: any File, size: Int64)],
+        dropsOthers: Bool = true
     ) throws(DiskError) -> ProducerLedger {
         var from = segments.first?.base ?? 0
         var ledger = ProducerLedger(fromFirstRecord: from == 0)
@@ -361,7 +417,7 @@ struct LogRecovery {
                 break
             }
             // Above the end it tells of records that are gone; unreadable it tells nothing.
-            try disk.remove(path)
+            if dropsOthers { try disk.remove(path) }
         }
         for (index, segment) in segments.enumerated() where from < end {
             if index + 1 < segments.count, segments[index + 1].base <= from { continue }

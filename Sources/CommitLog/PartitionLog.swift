@@ -141,6 +141,9 @@ package final class PartitionLog {
     /// Duplicates of batches that are not written yet.
     var duplicates: [(end: Offset, answer: (AppendError?) -> Void)] = []
 
+    /// What removes superseded records just now.
+    var cleaning: LogCleaning?
+
     var isSyncing = false
     var syncWaiters: [(AppendError?) -> Void] = []
     /// Counts cuts: a sync that began before one says nothing about what came after.
@@ -205,6 +208,7 @@ package final class PartitionLog {
     func goOffline(_ reason: String) {
         guard offlineReason == nil else { return }
         offlineReason = reason
+        cancelCleaning()
         let waiters = syncWaiters
         syncWaiters = []
         let answers = duplicates
@@ -217,6 +221,7 @@ package final class PartitionLog {
     func fail(_ error: DiskError) {
         guard offlineReason == nil else { return }
         offlineReason = error.description
+        cancelCleaning()
         // A log that is closed or being deleted has nobody left to tell.
         if isClosed { return }
         world.journal.error("log went offline", ["partition": partition, "reason": error])

@@ -106,11 +106,13 @@ package struct ProducerLedger: Equatable {
     // MARK: Recording
 
     /// `batch` lies in the log, with its final offsets. Also for what a leader sent and what recovery finds: no questions asked.
-    package mutating func appended(_ batch: RecordBatch) {
-        guard batch.hasProducerID else { return }
+    /// - Returns: the transaction that the batch says is aborted.
+    @discardableResult
+    package mutating func appended(_ batch: RecordBatch) -> AbortedTransaction? {
+        guard batch.hasProducerID else { return nil }
         if batch.isControl {
-            if let marker = try? ControlRecord(batch) { ended(batch, marker) }
-            return
+            guard let marker = try? ControlRecord(batch) else { return nil }
+            return ended(batch, marker)
         }
         let offsetDelta = batch.lastOffsetDelta
         let known = Batch(
@@ -120,19 +122,25 @@ package struct ProducerLedger: Equatable {
         let opened = entries[batch.producerID, default: Entry(epoch: batch.producerEpoch)].record(
             known, epoch: batch.producerEpoch, transactionStart: batch.isTransactional ? batch.baseOffset : nil)
         if opened { openTransactions += 1 }
+        return nil
     }
 
-    private mutating func ended(_ batch: RecordBatch, _ marker: ControlRecord) {
+    private mutating func ended(_ batch: RecordBatch, _ marker: ControlRecord) -> AbortedTransaction? {
         var entry = entries[batch.producerID] ?? Entry(epoch: batch.producerEpoch)
         entry.begin(epoch: batch.producerEpoch)
         entry.coordinatorEpoch = marker.coordinatorEpoch
         entry.lastTimestamp = batch.maxTimestamp
-        if let first = entry.transactionStart {
+        let start = entry.transactionStart
+        if let start {
             entry.transactionStart = nil
             openTransactions -= 1
-            endings.append((first: first, marker: batch.lastOffset))
+            endings.append((first: start, marker: batch.lastOffset))
         }
         entries[batch.producerID] = entry
+        guard let start, marker.kind == .abort else { return nil }
+        return AbortedTransaction(
+            producerID: batch.producerID, firstOffset: start, lastOffset: batch.lastOffset,
+            lastStableOffset: firstOpenTransaction ?? batch.nextOffset)
     }
 
     /// First offset of the oldest open transaction.

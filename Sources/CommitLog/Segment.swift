@@ -42,7 +42,7 @@ final class Segment {
     /// One that is there, with indexes believed sound.
     init(
         opened file: any File, baseOffset: Offset, directory: String, offsetIndex: OffsetIndex, timeIndex: TimeIndex,
-        nowMs: Int64
+        hasAborted: Bool, nowMs: Int64
     ) throws(DiskError) {
         self.baseOffset = baseOffset
         self.directory = directory
@@ -53,10 +53,39 @@ final class Segment {
         offsetOfMaxTimestamp = baseOffset
         createdMs = nowMs
         nameIsDurable = true
+        aborted = hasAborted ? nil : []
         if let last = try timeIndex.last() {
             maxTimestamp = last.timestamp
             offsetOfMaxTimestamp = last.offset
         }
+    }
+
+    /// Aborted transactions whose markers are here; nil when they are in the file alone.
+    var aborted: [AbortedTransaction]? = []
+
+    static func storedAborted(
+        _ base: Offset, _ directory: String, _ disk: any Disk
+    ) throws(DiskError) -> [AbortedTransaction] {
+        let path = SegmentFiles.path(directory, base, .transactionIndex)
+        guard disk.exists(path) else { return [] }
+        guard let found = TransactionIndex.transactions(try disk.contents(path)) else {
+            throw DiskError(operation: "read", path: path, code: 0, reason: "not an index of aborted transactions")
+        }
+        return found
+    }
+
+    func abortedTransactions(_ disk: any Disk) throws(DiskError) -> [AbortedTransaction] {
+        if let aborted { return aborted }
+        return try Segment.storedAborted(baseOffset, directory, disk)
+    }
+
+    /// What `segment.ms` and `max.compaction.lag.ms` count from; -1 when there is none. Looks into the file once.
+    func readFirstTimestamp() throws(DiskError) -> Int64 {
+        if firstTimestamp == nil, let file {
+            var scanner = HeaderScanner(file, from: 0, to: size)
+            firstTimestamp = try scanner.next()?.maxTimestamp
+        }
+        return firstTimestamp ?? -1
     }
 
     /// It grows no more, and its indexes are in their files.

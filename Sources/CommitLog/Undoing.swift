@@ -41,6 +41,7 @@ extension PartitionLog {
                 segments.removeSubrange(kept...)
                 if kept == index { position = active.size }
                 try active.truncate(to: end, position: position)
+                active.aborted = try active.abortedTransactions(disk).filter { $0.lastOffset < end }
                 file = active.file
             }
         } catch {

@@ -102,9 +102,13 @@ package protocol Disk: AnyObject {
     func absolutePath(_ path: String) -> String
     /// Milliseconds since 1970 of the last change.
     func modifiedMs(_ path: String) throws(DiskError) -> Int64
+    /// Makes the file look as if it had changed last at that time.
+    func setModified(_ path: String, toMs ms: Int64) throws(DiskError)
 
     /// The queue of one log directory. The same path gives the same lane.
     func lane(_ directory: String) -> any DiskLane
+    /// A queue of its own beside that one, for long work that nobody waits for: it gets what time others leave.
+    func backgroundLane(_ directory: String) -> any DiskLane
 }
 
 /// The disk answers later. Operations of one lane are carried out one after another in the order they were asked for;

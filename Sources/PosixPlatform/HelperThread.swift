@@ -6,14 +6,16 @@ final class HelperThread: @unchecked Sendable {
     /// What the thread itself holds: so that the owner's end can be its end too.
     private final class Queue: @unchecked Sendable {
         let name: String
+        let inBackground: Bool
         let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
         var work: [() -> Void] = []
         var idle = false
         var ended = false
 
-        init(name: String) {
+        init(name: String, inBackground: Bool) {
             self.name = name
+            self.inBackground = inBackground
             pthread_mutex_init(mutex, nil)
             pthread_cond_init(condition, nil)
         }
@@ -28,7 +30,10 @@ final class HelperThread: @unchecked Sendable {
     private let queue: Queue
     private var started = false
 
-    init(name: String) { queue = Queue(name: String(name.prefix(15))) }
+    /// - Parameter inBackground: it gets what processor time other threads leave.
+    init(name: String, inBackground: Bool = false) {
+        queue = Queue(name: String(name.prefix(15)), inBackground: inBackground)
+    }
 
     deinit {
         pthread_mutex_lock(queue.mutex)
@@ -64,6 +69,7 @@ final class HelperThread: @unchecked Sendable {
     fileprivate static func main(_ argument: UnsafeMutableRawPointer) {
         let queue = Unmanaged<Queue>.fromOpaque(argument).takeRetainedValue()
         csystem_name_thread(queue.name)
+        if queue.inBackground { csystem_background_thread() }
         var batch: [() -> Void] = []
         while true {
             pthread_mutex_lock(queue.mutex)

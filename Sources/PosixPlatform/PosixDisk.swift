@@ -215,6 +215,20 @@ package final class PosixDisk: Disk {
         return Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
     }
 
+    package func setModified(_ path: String, toMs ms: Int64) throws(DiskError) {
+        let (seconds, rest) = ms.quotientAndRemainder(dividingBy: 1000)
+        let moment = timespec(tv_sec: Int(seconds), tv_nsec: Int(max(0, rest)) * 1_000_000)
+        guard utimensat(AT_FDCWD, path, [moment, moment], 0) == 0 else { throw failure("utimensat", path, errno) }
+    }
+
+    package func backgroundLane(_ directory: String) -> any DiskLane {
+        let name = directory + "/#background"
+        if let lane = lanes[name] { return lane }
+        let lane = PosixDiskLane(loop: loop, name: name, inBackground: true)
+        lanes[name] = lane
+        return lane
+    }
+
     package func lane(_ directory: String) -> any DiskLane {
         if let lane = lanes[directory] { return lane }
         let lane = PosixDiskLane(loop: loop, name: directory)
@@ -238,9 +252,9 @@ final class PosixDiskLane: DiskLane {
     private var isPassing = false
     private var behindPassing: [() -> () -> Void] = []
 
-    init(loop: EventLoop, name: String) {
+    init(loop: EventLoop, name: String, inBackground: Bool = false) {
         self.loop = loop
-        helper = HelperThread(name: "disk \(name.split(separator: "/").last ?? "")")
+        helper = HelperThread(name: "disk \(name.split(separator: "/").last ?? "")", inBackground: inBackground)
     }
 
     func write(

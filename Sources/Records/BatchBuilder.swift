@@ -64,19 +64,9 @@ package struct BatchBuilder: ~Copyable {
     mutating func append(timestamp: Int64, key: UnsafeRawBufferPointer?, value: UnsafeRawBufferPointer?) {
         let delta = lastOffsetDelta + 1
         begin(timestamp)
-        let size = BatchBuilder.bodySize(
-            timestampDelta: timestamp &- baseTimestamp, offsetDelta: delta, keyBytes: key?.count,
-            valueBytes: value?.count,
-            headers: [])
-        body.varint(Int32(size))
-        body.int8(0)
-        body.varlong(timestamp &- baseTimestamp)
-        body.varint(delta)
-        for part in [key, value] {
-            body.varint(part.map { Int32($0.count) } ?? -1)
-            if let part { body.raw(part) }
-        }
-        body.varint(0)
+        RecordLayout.put(
+            timestampDelta: timestamp &- baseTimestamp, offsetDelta: delta, key: key, value: value, headerCount: 0,
+            headerBytes: nil, into: &body)
         lastOffsetDelta = delta
         count += 1
     }
@@ -87,33 +77,19 @@ package struct BatchBuilder: ~Copyable {
     }
 
     /// The finished batch. The builder may go on: more records, another `build`.
+    /// - Parameter level: the codec's own scale; nil for Kafka's default.
     package func build(
         producer: Producer = .none, isTransactional: Bool = false, isControl: Bool = false, baseOffset: Offset = 0,
-        leaderEpoch: LeaderEpoch = .none, logAppendTime: Int64? = nil
+        leaderEpoch: LeaderEpoch = .none, logAppendTime: Int64? = nil, level: Int? = nil
     ) throws(CompressionError) -> [UInt8] {
-        var attributes = Int16(codec.rawValue)
+        var attributes: Int16 = 0
         if isTransactional { attributes |= RecordBatch.transactionalBit }
         if isControl { attributes |= RecordBatch.controlBit }
         if logAppendTime != nil { attributes |= RecordBatch.logAppendTimeBit }
-        var out = ByteWriter(capacity: RecordBatch.headerSize + body.count + 64)
-        out.int64(baseOffset)
-        out.int32(0)
-        out.int32(leaderEpoch.raw)
-        out.int8(2)
-        out.int32(0)
-        out.int16(attributes)
-        out.int32(lastOffsetDelta)
-        out.int64(baseTimestamp)
-        out.int64(logAppendTime ?? maxTimestamp)
-        out.int64(producer.id)
-        out.int16(producer.epoch)
-        out.int32(producer.baseSequence)
-        out.int32(count)
-        if codec == .none { out.raw(body.bytes) } else { try codec.pack(body.bytes, into: &out) }
-        out.patch(int32: Int32(out.count - RecordBatch.overhead), at: RecordBatch.Field.length)
-        let covered = UnsafeRawBufferPointer(rebasing: out.bytes[RecordBatch.Field.attributes...])
-        out.patch(int32: Int32(bitPattern: Checksum.crc32c(covered)), at: RecordBatch.Field.crc)
-        return out.array
+        return try BatchHeaderFields(
+            baseOffset: baseOffset, leaderEpoch: leaderEpoch, attributes: attributes, lastOffsetDelta: lastOffsetDelta,
+            baseTimestamp: baseTimestamp, maxTimestamp: logAppendTime ?? maxTimestamp, producer: producer, count: count
+        ).batch(of: body.bytes, codec: codec, level: level)
     }
 
     private static func put(_ bytes: [UInt8]?, _ body: inout ByteWriter) {
@@ -128,16 +104,12 @@ package struct BatchBuilder: ~Copyable {
     private static func bodySize(
         timestampDelta: Int64, offsetDelta: Int32, keyBytes: Int?, valueBytes: Int?, headers: [RecordHeader]
     ) -> Int {
-        func part(_ bytes: Int?) -> Int { varintSize(Int64(bytes ?? -1)) + (bytes ?? 0) }
-        var size = 1 + varintSize(timestampDelta) + varintSize(Int64(offsetDelta)) + part(keyBytes) + part(valueBytes)
-        size += varintSize(Int64(headers.count))
+        func part(_ bytes: Int?) -> Int { RecordLayout.varintSize(Int64(bytes ?? -1)) + (bytes ?? 0) }
+        var size =
+            1 + RecordLayout.varintSize(timestampDelta) + RecordLayout.varintSize(Int64(offsetDelta)) + part(keyBytes)
+            + part(valueBytes)
+        size += RecordLayout.varintSize(Int64(headers.count))
         for header in headers { size += part(header.key.count) + part(header.value?.count) }
         return size
-    }
-
-    /// Bytes of a zigzag varint; the same for both widths.
-    private static func varintSize(_ value: Int64) -> Int {
-        let zigzag = UInt64(bitPattern: (value << 1) ^ (value >> 63))
-        return max(1, (64 - zigzag.leadingZeroBitCount + 6) / 7)
     }
 }

@@ -15,6 +15,8 @@ package enum BatchValidator {
         /// The topic's `message.timestamp.type` is LogAppendTime: timestamps will be overwritten, whatever they are.
         package var usesLogAppendTime = false
         package var nowMs: Int64 = 0
+        /// The topic is compacted: a record without a key could never be replaced.
+        package var needsKeys = false
         package init() {}
     }
 
@@ -58,6 +60,20 @@ package enum BatchValidator {
         }
         if batch.isTransactional, !batch.hasProducerID { throw .invalid("a transactional batch without a producer id") }
         if !rules.usesLogAppendTime { try checkTime(batch, rules) }
+        if rules.needsKeys { try checkKeys(batch) }
+    }
+
+    /// - Throws: ``RecordError/records(_:_:)`` with every record that has none.
+    /// Cost: unpacks the batch.
+    private static func checkKeys(_ batch: RecordBatch) throws(RecordError) {
+        var iterator = try RecordIterator(batch)
+        var keyless: [Int32] = []
+        var index: Int32 = 0
+        while let record = try iterator.next() {
+            if record.key == nil { keyless.append(index) }
+            index += 1
+        }
+        guard keyless.isEmpty else { throw .records(keyless, "Compacted topic cannot accept message without key") }
     }
 
     private static func checkTime(_ batch: RecordBatch, _ rules: Rules) throws(RecordError) {

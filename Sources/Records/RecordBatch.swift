@@ -166,6 +166,8 @@ package struct BatchHeader: Equatable {
     package var leaderEpoch: LeaderEpoch
     /// -1: none.
     package var maxTimestamp: Int64
+    /// A transaction's marker.
+    package var isControl = false
 
     /// Nil when these bytes cannot begin an entry.
     package init?(_ bytes: UnsafeRawBufferPointer) {
@@ -183,6 +185,7 @@ package struct BatchHeader: Equatable {
             guard delta >= 0 else { return nil }
             lastOffset = baseOffset &+ Int64(delta)
             guard lastOffset >= baseOffset, lastOffset < 1 << 62 else { return nil }
+            isControl = bytes[RecordBatch.Field.attributes + 1] & UInt8(RecordBatch.controlBit) != 0
             leaderEpoch = LeaderEpoch(
                 Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: RecordBatch.Field.leaderEpoch, as: Int32.self)))
             maxTimestamp = Int64(

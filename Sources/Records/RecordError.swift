@@ -12,12 +12,14 @@ package enum RecordError: Error, Equatable {
     /// A producer id in a format that has no place for its sequence numbers.
     case unsupportedForFormat(String)
     case invalidTimestamp(String)
+    /// Records of a batch, by their places in it, that the topic does not take, and why.
+    case records([Int32], String)
 
     /// The number that goes on the wire (KafkaProtocol's ErrorCode).
     package var wireCode: Int16 {
         switch self {
         case .corrupt: 2
-        case .invalid: 87
+        case .invalid, .records: 87
         case .tooLarge: 10
         case .unsupportedCompression: 76
         case .unsupportedForFormat: 43

@@ -79,6 +79,14 @@ final class SimulatedDisk: Disk {
         return inode.modifiedMs
     }
 
+    func setModified(_ path: String, toMs ms: Int64) throws(DiskError) {
+        try check(.write, path)
+        guard case .file(let inode) = try storage.find(path, .list) else { return }
+        inode.modifiedMs = ms
+    }
+
+    func backgroundLane(_ directory: String) -> any DiskLane { lane(directory + "/#background") }
+
     func lane(_ directory: String) -> any DiskLane {
         if let known = lanes.first(where: { $0.directory == directory }) { return known.lane }
         let lane = SimulatedLane(node, world.number)

@@ -37,6 +37,7 @@ package enum CommandTable {
                 ReplicaVerificationCommand.run),
             Command("import", "brings Apache Kafka's committed offsets into this cluster", ImportCommand.run),
             Command("rescue", "rebuilds a lost tree from brokers' disks", RescueCommand.run),
+            Command("kafka-dump-log", "what the files of a log hold", DumpLogCommand.run),
             Command("kafka-delete-records", "moves the beginning of partitions forward", DeleteRecordsCommand.run),
         ]
     }

@@ -27,13 +27,13 @@ struct TurnedAwayTests {
     func inOrder(isKnown: Bool, reason: PartitionError) throws {
         var ledger = ProducerLedger()
         let first: Int32 = isKnown ? 5 : 0
-        if isKnown { try batch(0).withUnsafeBytes { ledger.appended(try RecordBatch($0)) } }
+        if isKnown { _ = try batch(0).withUnsafeBytes { ledger.appended(try RecordBatch($0)) } }
         var turnedAway = TurnedAway()
         try batch(first).withUnsafeBytes { turnedAway.note($0, reason, at: now) }
         #expect(try told(&turnedAway, batch(first + 5), ledger, at: now + .milliseconds(5)) == reason)
         #expect(try told(&turnedAway, batch(first + 5, producer: 8), ledger, at: now + .milliseconds(5)) == nil)
         #expect(try told(&turnedAway, batch(first), ledger, at: now + .milliseconds(9)) == nil)
-        try batch(first).withUnsafeBytes { ledger.appended(try RecordBatch($0)) }
+        _ = try batch(first).withUnsafeBytes { ledger.appended(try RecordBatch($0)) }
         #expect(try told(&turnedAway, batch(first + 5), ledger, at: now + .milliseconds(9)) == nil)
     }
 

@@ -199,7 +199,7 @@ struct LogModelTests {
                 #expect(log.epoch(ofOffset: offset) == known.epoch)
             }
             var ledger = ProducerLedger()
-            for known in model { try known.bytes.withUnsafeBytes { ledger.appended(try RecordBatch($0)) } }
+            for known in model { _ = try known.bytes.withUnsafeBytes { ledger.appended(try RecordBatch($0)) } }
             try #require(log.ledger.entries.keys.sorted() == ledger.entries.keys.sorted())
             for (id, entry) in ledger.entries {
                 let found = log.ledger.entries[id]

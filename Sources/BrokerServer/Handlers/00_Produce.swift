@@ -43,7 +43,9 @@ extension RequestRouter {
                     ) { result in
                         switch result {
                         case .success(let appended): job.appended(t, p, host, epoch, appended.range, appended.timestamp)
-                        case .failure(let error): job.failed(t, p, ErrorCode(rawValue: error.wireCode), error.detail)
+                        case .failure(let error):
+                            if let wrong = error.recordErrors { job.rejected(t, p, wrong.places, wrong.reason) }
+                            job.failed(t, p, ErrorCode(rawValue: error.wireCode), error.detail)
                         }
                     }
                 }
@@ -104,6 +106,16 @@ private final class ProduceJob {
             for p in response.responses[t].partitionResponses.indices { failed(t, p, code) }
         }
         started()
+    }
+
+    /// KIP-467: which records are at fault.
+    func rejected(_ t: Int, _ p: Int, _ places: [Int32], _ reason: String) {
+        response.responses[t].partitionResponses[p].recordErrors = places.map { place in
+            .with {
+                $0.batchIndex = place
+                $0.batchIndexErrorMessage = reason
+            }
+        }
     }
 
     func failed(_ t: Int, _ p: Int, _ code: ErrorCode, _ message: String? = nil) {

@@ -146,7 +146,14 @@ private final class FetchJob {
                 answer.highWatermark = reading.highWatermark
                 answer.lastStableOffset = reading.lastStable
                 answer.logStartOffset = reading.logStart
-                if isCommitted { answer.abortedTransactions = [] }
+                if isCommitted {
+                    answer.abortedTransactions = try host.abortedTransactions(from: wanted.offset).map { transaction in
+                        FetchResponse.AbortedTransaction.with {
+                            $0.producerID = transaction.producerID
+                            $0.firstOffset = transaction.firstOffset
+                        }
+                    }
+                }
                 if let divergence = reading.divergence {
                     answer.divergingEpoch.epoch = divergence.epoch.raw
                     answer.divergingEpoch.endOffset = divergence.end

@@ -22,5 +22,7 @@ int csystem_accept(int fd, struct sockaddr *address, socklen_t *length);
 int csystem_open(const char *path, int flags, unsigned mode);
 /// Names the calling thread, for top and the debugger.
 void csystem_name_thread(const char *name);
+/// The calling thread gets what processor and disk time others leave.
+void csystem_background_thread(void);
 /// fcntl(2) with one integer argument.
 int csystem_fcntl(int fd, int command, int argument);

@@ -1,0 +1,240 @@
+import Bytes
+import ClusterModel
+import Platform
+import Records
+
+/// What the files of a log hold, in words: `kafka-dump-log`. Reads only; damaged files are told as far as they can be read.
+/// Rule: the lines are Kafka 3.9's.
+package struct LogDump {
+    package struct Options: Equatable {
+        /// Each record's key and value.
+        package var printsRecords = false
+        /// Each record.
+        package var isDeep = false
+        package var skipsRecordMetadata = false
+        /// Of each log file, from its beginning.
+        package var maxBytes = Int.max
+        /// Indexes: say only whether a start would believe them.
+        package var checksSanityOnly = false
+        /// Indexes: say only what is wrong.
+        package var verifiesOnly = false
+        package var decodeKey: (UnsafeRawBufferPointer) -> String = { String(decoding: $0, as: UTF8.self) }
+        package var decodeValue: (UnsafeRawBufferPointer) -> String = { String(decoding: $0, as: UTF8.self) }
+        package init() {}
+
+        package static func == (a: Options, b: Options) -> Bool {
+            a.printsRecords == b.printsRecords && a.isDeep == b.isDeep && a.maxBytes == b.maxBytes
+        }
+    }
+
+    let disk: any Disk
+    let options: Options
+    /// A line of the result.
+    let say: (String) -> Void
+    /// A line about what is wrong.
+    let complain: (String) -> Void
+    /// What indexes said that the logs do not, file by file; told at the end.
+    var mismatches: [(file: String, lines: [String])] = []
+    var timeMismatches: [(file: String, lines: [String])] = []
+    var disorder: [(file: String, lines: [String])] = []
+    var notFound: [String] = []
+    var gaps: [(file: String, lines: [String])] = []
+    /// Something was told that a sound file would not give cause for.
+    package private(set) var foundDamage = false
+
+    package init(
+        disk: any Disk, options: Options, say: @escaping (String) -> Void, complain: @escaping (String) -> Void
+    ) {
+        self.disk = disk
+        self.options = options
+        self.say = say
+        self.complain = complain
+    }
+
+    /// - Throws: the file cannot be read at all.
+    package mutating func dump(_ path: String) throws(DiskError) {
+        say("Dumping \(path)")
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        switch SegmentFiles.parse(LogDump.plain(name)) {
+        case (let base, .log)?:
+            say("Log starting offset: \(base)")
+            try dumpLog(path, name)
+        case (let base, .index)?: try dumpOffsets(path, base)
+        case (let base, .timeIndex)?: try dumpTimes(path, base)
+        case (_, .transactionIndex)?: try dumpTransactions(path)
+        case (_, .snapshot)?: try dumpProducers(path)
+        case nil:
+            if try !dumpCheckpoint(path, name) { complain("Ignoring unknown file \(path)") }
+        }
+    }
+
+    /// Without what marks it as given up or in the making.
+    static func plain(_ name: String) -> String {
+        for suffix in [PartitionLog.deletedSuffix, CleanedSegment.suffix, SegmentSwap.suffix]
+        where name.hasSuffix(suffix) {
+            return String(name.dropLast(suffix.utf8.count))
+        }
+        return name
+    }
+
+    /// What was wrong with indexes and offsets, after all files.
+    package func finish() {
+        for (file, lines) in mismatches {
+            complain("Mismatches in :\(file)")
+            for line in lines { complain(line) }
+        }
+        for (file, lines) in timeMismatches {
+            complain("Found timestamp mismatch in :\(file)")
+            for line in lines { complain(line) }
+        }
+        for (file, lines) in disorder {
+            complain("Found out of order timestamp in :\(file)")
+            for line in lines { complain(line) }
+        }
+        if !notFound.isEmpty {
+            complain("The following indexed offsets are not found in the log.")
+            for line in notFound { complain(line) }
+        }
+        for (file, lines) in gaps {
+            complain("Non-consecutive offsets in \(file)")
+            for line in lines { complain(line) }
+        }
+    }
+
+    static func add(_ line: String, of file: String, to list: inout [(file: String, lines: [String])]) {
+        if list.last?.file == file { list[list.count - 1].lines.append(line) } else { list.append((file, [line])) }
+    }
+
+    mutating func damaged(_ line: String) {
+        foundDamage = true
+        complain(line)
+    }
+
+    // MARK: Records
+
+    private mutating func dumpLog(_ path: String, _ name: String) throws(DiskError) {
+        let file = try disk.open(path, .read)
+        defer { file.close() }
+        let end = min(file.size, Int64(clamping: options.maxBytes))
+        var scanner = BatchScanner(file, from: 0, to: end)
+        var last: Offset?
+        while let (header, bytes) = try scanner.next() {
+            if header.magic == 2 {
+                dumpBatch(bytes, at: scanner.batchPosition, path, &last)
+            } else {
+                dumpLegacy(header, bytes, at: scanner.batchPosition, path, &last)
+            }
+        }
+        let left = file.size - scanner.position
+        if left > 0, options.maxBytes >= Int(Int32.max) {
+            foundDamage = true
+            say("Found \(left) invalid bytes at the end of \(name)")
+        }
+    }
+
+    private mutating func dumpBatch(
+        _ bytes: UnsafeRawBufferPointer, at position: Int64, _ path: String, _ last: inout Offset?
+    ) {
+        guard let batch = try? RecordBatch(bytes) else { return }
+        let isValid = batch.crcMatches
+        if !isValid { foundDamage = true }
+        let type = batch.isLogAppendTime ? "LogAppendTime" : "CreateTime"
+        say(
+            "baseOffset: \(batch.baseOffset) lastOffset: \(batch.lastOffset) count: \(batch.count) "
+                + "baseSequence: \(batch.baseSequence) lastSequence: \(batch.lastSequence) producerId: \(batch.producerID) "
+                + "producerEpoch: \(batch.producerEpoch) partitionLeaderEpoch: \(batch.leaderEpoch) "
+                + "isTransactional: \(batch.isTransactional) isControl: \(batch.isControl) "
+                + "deleteHorizonMs: \(LogDump.optional(batch.deleteHorizonMs)) position: \(position) "
+                + "\(type): \(batch.maxTimestamp) size: \(batch.size) magic: 2 "
+                + "compresscodec: \(batch.codec?.name ?? "unknown") crc: \(batch.crc) isvalid: \(isValid)")
+        guard options.isDeep || options.printsRecords else { return }
+        do throws(RecordError) {
+            var iterator = try RecordIterator(batch)
+            while let record = try iterator.next() {
+                follow(record.offset, path, &last)
+                say("| " + words(record, of: batch, type))
+            }
+        } catch {
+            damaged(
+                "The records of the batch at offset \(batch.baseOffset), byte \(position) of \(path) cannot be read: \(error)"
+            )
+        }
+    }
+
+    private mutating func follow(_ offset: Offset, _ path: String, _ last: inout Offset?) {
+        if let known = last, offset != known + 1 {
+            LogDump.add("  \(known) is followed by \(offset)", of: disk.absolutePath(path), to: &gaps)
+        }
+        last = offset
+    }
+
+    private func words(_ record: Record, of batch: RecordBatch, _ type: String) -> String {
+        var words: [String] = []
+        if !options.skipsRecordMetadata {
+            let delta = Int32(truncatingIfNeeded: record.offset &- batch.baseOffset)
+            let sequence = batch.baseSequence < 0 ? -1 : Sequence32.advanced(batch.baseSequence, by: delta)
+            let headers = record.headers.map { String(decoding: $0.key, as: UTF8.self) }.joined(separator: ",")
+            words.append(
+                "offset: \(record.offset) \(type): \(record.timestamp) keySize: \(record.key?.count ?? -1) "
+                    + "valueSize: \(record.value?.count ?? -1) sequence: \(sequence) headerKeys: [\(headers)]")
+            if batch.isControl { words.append(marker(batch)) }
+        }
+        if options.printsRecords, !batch.isControl { words += content(record.key, record.value) }
+        return words.joined(separator: " ")
+    }
+
+    private func marker(_ batch: RecordBatch) -> String {
+        guard let marker = try? ControlRecord(batch) else { return "controlType: UNKNOWN" }
+        return
+            "endTxnMarker: \(marker.kind == .abort ? "ABORT" : "COMMIT") coordinatorEpoch: \(marker.coordinatorEpoch)"
+    }
+
+    private func content(_ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?) -> [String] {
+        var words: [String] = []
+        if let key { words.append("key: \(options.decodeKey(key))") }
+        if let value { words.append("payload: \(options.decodeValue(value))") }
+        return words
+    }
+
+    /// An entry of the formats before batches.
+    private mutating func dumpLegacy(
+        _ header: BatchHeader, _ bytes: UnsafeRawBufferPointer, at position: Int64, _ path: String,
+        _ last: inout Offset?
+    ) {
+        let crc = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
+        let isValid = crc == Checksum.crc32(UnsafeRawBufferPointer(rebasing: bytes[16...]))
+        if !isValid { foundDamage = true }
+        let attributes = bytes[17]
+        let type = header.magic == 0 ? "NoTimestampType" : attributes & 8 != 0 ? "LogAppendTime" : "CreateTime"
+        let codec = ["none", "gzip", "snappy", "lz4"]
+        let code = Int(attributes & 7)
+        say(
+            "offset: \(header.lastOffset) position: \(position) \(type): \(header.maxTimestamp) size: \(header.size) "
+                + "magic: \(header.magic) compresscodec: \(code < codec.count ? codec[code] : "unknown") crc: \(crc) "
+                + "isvalid: \(isValid)")
+        guard options.isDeep || options.printsRecords else { return }
+        do throws(RecordError) {
+            for record in try LegacyMessages.records(bytes) {
+                follow(record.offset, path, &last)
+                var words: [String] = []
+                if !options.skipsRecordMetadata {
+                    words.append(
+                        "offset: \(record.offset) \(type): \(record.timestamp) keySize: \(record.key?.count ?? -1) "
+                            + "valueSize: \(record.value?.count ?? -1)")
+                }
+                if options.printsRecords {
+                    if let key = record.key { words.append("key: \(key.withUnsafeBytes(options.decodeKey))") }
+                    if let value = record.value {
+                        words.append("payload: \(value.withUnsafeBytes(options.decodeValue))")
+                    }
+                }
+                say("| " + words.joined(separator: " "))
+            }
+        } catch {
+            damaged("The message at offset \(header.lastOffset), byte \(position) of \(path) cannot be read: \(error)")
+        }
+    }
+
+    /// As Java shows a number that may be missing.
+    static func optional(_ number: Int64?) -> String { number.map { "OptionalLong[\($0)]" } ?? "OptionalLong.empty" }
+}
