@@ -313,7 +313,8 @@ struct LogRecovery {
     ) throws(DiskError) -> (Segment, isWhole: Bool) {
         let segment = Segment(baseOffset: base, directory: directory, nowMs: nowMs, disk: disk)
         segment.file = file
-        segment.nameIsDurable = true
+        // A killed process may have left a name that was never synced: the next sync takes care of it.
+        segment.nameIsDurable = false
         var scanner = BatchScanner(file, from: 0, to: file.size)
         var expected = expecting
         var valid: Int64 = 0

@@ -39,6 +39,9 @@ struct LongLifeTests {
         var sequences: [Int64: Int32] = [:]
         /// Where the transactions that are open began.
         var open: [Int64: Offset] = [:]
+        /// What became of transactions, by producer and first offset. A coordinator never changes its mind: a marker that was lost is
+        /// written again.
+        var decided: [Int64: [Offset: Bool]] = [:]
         /// Markers that say so.
         var aborts: Set<Offset> = []
         var time: Int64 = 1_000_000
@@ -63,7 +66,8 @@ struct LongLifeTests {
         }
 
         func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
-        var end: Offset { model.last?.next ?? max(log.logStartOffset, 0) }
+        /// A log that lost more than its start begins anew there.
+        var end: Offset { max(model.last?.next ?? 0, log.logStartOffset) }
         func note() { synced = max(synced, min(log.recoveryPoint, end)) }
 
         // MARK: Writing
@@ -104,7 +108,10 @@ struct LongLifeTests {
                 isTransactional = id > 2
                 producer = .init(id: id, epoch: 0, baseSequence: sequences[id] ?? 0)
                 sequences[id] = Sequence32.advanced(producer.baseSequence, by: Int32(count))
-                if isTransactional, open[id] == nil { open[id] = log.nextOffset }
+                if isTransactional, open[id] == nil {
+                    open[id] = log.nextOffset
+                    decided[id]?[log.nextOffset] = nil
+                }
             }
             for _ in 0..<count {
                 let key = Array("key\(Int.random(in: 0..<9, using: &random))".utf8)
@@ -121,7 +128,8 @@ struct LongLifeTests {
         func endTransaction() {
             guard let (id, first) = open.min(by: { $0.key < $1.key }) else { return }
             open[id] = nil
-            let isAborted = chance(50)
+            let isAborted = decided[id]?[first] ?? chance(50)
+            decided[id, default: [:]][first] = isAborted
             for index in model.indices where model[index].producer == id && model[index].record.offset >= first {
                 model[index].isAborted = isAborted
             }
@@ -208,6 +216,12 @@ struct LongLifeTests {
                 }
             }
             open = began
+            for (id, first) in began {
+                guard let isAborted = decided[id]?[first] else { continue }
+                for index in model.indices where model[index].producer == id && model[index].record.offset >= first {
+                    model[index].isAborted = isAborted
+                }
+            }
             sequences = [:]
             for (id, entry) in log.ledger.entries {
                 sequences[id] = entry.batches.last.map { Sequence32.next($0.lastSequence) } ?? 0
