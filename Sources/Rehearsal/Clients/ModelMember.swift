@@ -153,8 +153,9 @@ final class ModelMember: ModelClient {
                 bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
             }
             self.judge.assigned(share, to: self.memberID, in: generation)
-            self.heartbeat(owner, round)
             self.readCommitted(share, owner)
+            // It may leave at once, which ends this round.
+            self.heartbeat(owner, round)
         }
     }
 
