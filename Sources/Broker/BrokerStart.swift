@@ -188,8 +188,11 @@ package final class BrokerStart {
     private func heard(_ event: SessionEvent) {
         guard !isStopped, let client, let registration = node.registration else { return }
         switch event {
-        case .attemptFailed(_, let reason), .disconnected(let reason): lastTrouble = reason
+        case .attemptFailed(_, let reason), .disconnected(let reason):
+            lastTrouble = reason
+            node.partitions.isOutOfTouch = true
         case .connected(let isNew):
+            node.partitions.isOutOfTouch = false
             guard isNew else { return }
             registration.remember(
                 Registration.RememberedSession(id: client.identity.id, password: client.identity.password))

@@ -72,6 +72,8 @@ package final class PartitionDirectory {
     /// All of them, until one comes or goes: they are gone over every second.
     private var sorted: [PartitionHost]?
     var journal: Journal { world.journal }
+    /// The coordinator cannot be reached: a new leader may have been elected without a word to this broker.
+    package var isOutOfTouch = false
     /// The highest controller epoch heard of.
     package private(set) var controllerEpoch: ControllerEpoch = 0
 
@@ -83,6 +85,7 @@ package final class PartitionDirectory {
         self.world = world
         self.lagMax = lagMax
         surroundings = PartitionHost.Surroundings(clock: world.clock, waiting: waiting, mayJoin: mayJoin)
+        surroundings.isOutOfTouch = { [weak self] in self?.isOutOfTouch ?? false }
         surroundings.propose = { [weak self] host, set, epoch in self?.proposeInSync?(host, set, epoch) }
     }
 

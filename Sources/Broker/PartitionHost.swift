@@ -54,6 +54,8 @@ package final class PartitionHost {
         package var propose: (PartitionHost, InSyncSet, PartitionEpoch) -> Void
         /// A broker that may join an in-sync set now: live and not stopping.
         package var mayJoin: (BrokerID) -> Bool
+        /// This broker cannot be told who leads: another may, since a while.
+        package var isOutOfTouch: () -> Bool = { false }
         package init(
             clock: any Clock, waiting: WaitingRoom,
             propose: @escaping (PartitionHost, InSyncSet, PartitionEpoch) -> Void = { _, _, _ in },
@@ -274,6 +276,8 @@ package final class PartitionHost {
         log.append(batch, leaderEpoch: leaderEpoch) { [self] result in
             switch result {
             case .failure(let error):
+                // What seems to be missing may be in the log of whoever leads by now.
+                if case .sequenceGap = error, surroundings.isOutOfTouch() { return then(.failure(.notLeaderOrFollower)) }
                 if case .noRoom = error, producer >= 0 { turnedAway.note(producer, .append(error), at: surroundings.clock.now) }
                 then(.failure(.append(error)))
             case .success(let range):

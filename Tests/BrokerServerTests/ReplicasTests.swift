@@ -1,4 +1,5 @@
 import ClusterModel
+import CommitLog
 import KafkaClient
 import KafkaProtocol
 import Platform
@@ -283,6 +284,32 @@ struct ReplicasTests {
         stage.restart(2)
         producer.isStopping = true
         try stage.check(producer.receipts)
+    }
+
+    @Test("a leader that cannot reach the coordinator tells nobody of a gap: another may lead by now and have filled it")
+    func outOfTouch() throws {
+        let stage = try ReplicaStage()
+        #expect(stage.simulation.run(within: .seconds(10)) { stage.isWhole() && stage.host(0)?.isLeader == true })
+        let host = try #require(stage.host(0))
+        func refusal(of sequence: Int32) throws -> PartitionError? {
+            var builder = BatchBuilder()
+            builder.append(timestamp: 1, key: nil, value: [1])
+            var batch = try builder.build(producer: .init(id: 900, epoch: 0, baseSequence: sequence))
+            var answer: Result<(range: AppendedRange, timestamp: Int64), PartitionError>?
+            batch.withUnsafeMutableBytes { host.append($0, acks: .leader) { answer = $0 } }
+            #expect(stage.simulation.run(within: .seconds(5)) { answer != nil })
+            if case .failure(let error) = answer { return error }
+            return nil
+        }
+        #expect(try refusal(of: 0) == nil)
+        #expect(try refusal(of: 7) == .append(.sequenceGap(producerID: 900, expected: 1, got: 7)))
+        stage.simulation.node("coordinator").crash(.process)
+        #expect(stage.simulation.run(within: .seconds(5)) { stage.stage.node(0)?.partitions.isOutOfTouch == true })
+        #expect(try refusal(of: 7) == .notLeaderOrFollower)
+        #expect(try refusal(of: 1) == nil)
+        stage.simulation.node("coordinator").restart()
+        #expect(stage.simulation.run(within: .seconds(20)) { stage.stage.node(0)?.partitions.isOutOfTouch == false })
+        #expect(try refusal(of: 7) == .append(.sequenceGap(producerID: 900, expected: 2, got: 7)))
     }
 
     @Test(
