@@ -76,7 +76,8 @@ let package = Package(
             "Tools",
             [
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationProtocol", "CoordinationClient",
-                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller", "KafkaClient",
+                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller",
+                "KafkaClient",
             ]),
         module(
             "Rehearsal",
@@ -126,7 +127,8 @@ let package = Package(
                 "Bytes", "Platform", "SimulatedPlatform", "CoordinationProtocol", "Coordination", "CoordinationServer",
             ]),
         tests(
-            "CommitLog", ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "ClusterModel", "Records"],
+            "CommitLog",
+            ["Bytes", "Platform", "PosixPlatform", "SimulatedPlatform", "ClusterModel", "Compression", "Records"],
             golden: true),
         tests("Replication", ["Platform", "ClusterModel"]),
         tests("Controller", ["Bytes", "ClusterModel"]),
@@ -136,20 +138,21 @@ let package = Package(
             "Broker",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
-                "CommitLog", "ConsumerGroups", "CoordinationServer", "CoordinationClient", "KafkaClient",
+                "CommitLog", "Controller", "ConsumerGroups", "CoordinationServer", "CoordinationClient", "KafkaClient",
             ]),
         tests(
             "BrokerServer",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "KafkaProtocol", "Records",
-                "CoordinationServer", "KafkaClient", "Broker",
+                "CommitLog", "CoordinationServer", "KafkaClient", "Broker",
             ]),
         tests("Rehearsal", ["Platform", "SimulatedPlatform"]),
         tests(
             "Tools",
             [
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationProtocol",
-                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller", "KafkaClient",
+                "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller",
+                "KafkaClient",
             ]),
 
         // The simulated machine rooms: whole services under faults, judged by models.

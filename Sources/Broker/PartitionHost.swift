@@ -277,8 +277,12 @@ package final class PartitionHost {
             switch result {
             case .failure(let error):
                 // What seems to be missing may be in the log of whoever leads by now.
-                if case .sequenceGap = error, surroundings.isOutOfTouch() { return then(.failure(.notLeaderOrFollower)) }
-                if case .noRoom = error, producer >= 0 { turnedAway.note(producer, .append(error), at: surroundings.clock.now) }
+                if case .sequenceGap = error, surroundings.isOutOfTouch() {
+                    return then(.failure(.notLeaderOrFollower))
+                }
+                if case .noRoom = error, producer >= 0 {
+                    turnedAway.note(producer, .append(error), at: surroundings.clock.now)
+                }
                 then(.failure(.append(error)))
             case .success(let range):
                 if role == .leader {

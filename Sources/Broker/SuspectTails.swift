@@ -54,6 +54,7 @@ extension BrokerNode {
                 .partition(partition.partition), known.replicas.contains(id)
         else { return true }
         // Metadata of the old life may still name it, and so does a set that waits for a leader.
-        return known.leader != .none && host.role != .idle && known.inSync.contains(id) && known.leaderEpoch >= host.leaderEpoch
+        return known.leader != .none && host.role != .idle && known.inSync.contains(id)
+            && known.leaderEpoch >= host.leaderEpoch
     }
 }

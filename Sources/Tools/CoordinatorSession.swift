@@ -65,7 +65,8 @@ struct CoordinatorSession {
         let answer: Result<[MultiResult], MultiError> = tool.wait { client.multi(operations, then: $0) }
         if case .failure(let error) = answer {
             let path = error.index.flatMap { operations.indices.contains($0) ? operations[$0].path : nil }
-            throw ToolFailure("the coordinator at \(address) answered \(error.error.message)" + (path.map { " for \($0)" } ?? ""))
+            throw ToolFailure(
+                "the coordinator at \(address) answered \(error.error.message)" + (path.map { " for \($0)" } ?? ""))
         }
     }
 

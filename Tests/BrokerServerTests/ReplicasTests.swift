@@ -286,7 +286,8 @@ struct ReplicasTests {
         try stage.check(producer.receipts)
     }
 
-    @Test("a leader that cannot reach the coordinator tells nobody of a gap: another may lead by now and have filled it")
+    @Test(
+        "a leader that cannot reach the coordinator tells nobody of a gap: another may lead by now and have filled it")
     func outOfTouch() throws {
         let stage = try ReplicaStage()
         #expect(stage.simulation.run(within: .seconds(10)) { stage.isWhole() && stage.host(0)?.isLeader == true })

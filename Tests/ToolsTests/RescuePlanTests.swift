@@ -9,7 +9,8 @@ struct RescuePlanTests {
     static let id = UUID128(text: "r6kFzB-SR7y1YRMU5VYqdQ")
 
     private func replica(
-        _ broker: Int32, _ topic: String, _ partition: Int32 = 0, epoch: Int32, next: Int64, latest: Int32 = 0, id: UUID128? = RescuePlanTests.id
+        _ broker: Int32, _ topic: String, _ partition: Int32 = 0, epoch: Int32, next: Int64, latest: Int32 = 0,
+        id: UUID128? = RescuePlanTests.id
     ) -> RescuePlan.Replica {
         RescuePlan.Replica(
             broker: BrokerID(broker), directory: "d\(broker)/\(topic)-\(partition)",
@@ -20,7 +21,8 @@ struct RescuePlanTests {
     @Test("takes the newest epoch before the longest log, and all that are as long") func newest() throws {
         let plan = RescuePlan([
             // Elected once more, and died before it wrote anything.
-            replica(0, "t", epoch: 3, next: 100, latest: 7), replica(1, "t", epoch: 4, next: 90), replica(2, "t", epoch: 4, next: 90),
+            replica(0, "t", epoch: 3, next: 100, latest: 7), replica(1, "t", epoch: 4, next: 90),
+            replica(2, "t", epoch: 4, next: 90),
             replica(3, "t", epoch: 4, next: 80),
         ])
         let partition = try #require(plan.topics.first?.partitions[0])
@@ -45,7 +47,9 @@ struct RescuePlanTests {
         ])
         #expect(plan.topics.map(\.name) == ["whole"])
         #expect(plan.leftOut.count == 4)
-        for (line, words) in zip(plan.leftOut, ["import --groups", "2 topics of this name", "partition 1", "twice on one broker"]) {
+        for (line, words) in zip(
+            plan.leftOut, ["import --groups", "2 topics of this name", "partition 1", "twice on one broker"])
+        {
             #expect(line.contains(words), "\(line)")
         }
     }
@@ -55,10 +59,12 @@ struct RescuePlanTests {
         let nodes = RescuePlan.nodes(of: plan.topics[0], controllerEpoch: 7)
         #expect(
             nodes.map(\.path) == [
-                "/config/topics/t", "/brokers/topics/t", "/brokers/topics/t/partitions", "/brokers/topics/t/partitions/0",
+                "/config/topics/t", "/brokers/topics/t", "/brokers/topics/t/partitions",
+                "/brokers/topics/t/partitions/0",
                 "/brokers/topics/t/partitions/0/state",
             ])
-        #expect(try ConfigPayload(payload: nodes[0].data ?? []).settings == ["retention.ms": "-1", "retention.bytes": "-1"])
+        #expect(
+            try ConfigPayload(payload: nodes[0].data ?? []).settings == ["retention.ms": "-1", "retention.bytes": "-1"])
         let assignment = try TopicAssignment(payload: nodes[1].data ?? [])
         #expect(assignment.topicID == RescuePlanTests.id && assignment.replicas == [0: [0, 1]])
         let state = try PartitionState(payload: nodes[4].data ?? [])

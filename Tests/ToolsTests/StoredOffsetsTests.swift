@@ -8,7 +8,9 @@ import Testing
 
 @Suite("Offsets in records of __consumer_offsets")
 struct StoredOffsetsTests {
-    private func string(_ text: String) -> [UInt8] { [UInt8(text.utf8.count >> 8), UInt8(text.utf8.count & 255)] + Array(text.utf8) }
+    private func string(_ text: String) -> [UInt8] {
+        [UInt8(text.utf8.count >> 8), UInt8(text.utf8.count & 255)] + Array(text.utf8)
+    }
     private func key(_ group: String, _ partition: UInt8, version: UInt8 = 1) -> [UInt8] {
         [0, version] + string(group) + string("t") + [0, 0, 0, partition]
     }
@@ -55,17 +57,21 @@ struct StoredOffsetsTests {
         }
     }
 
-    @Test("are the newest of each key; a tombstone takes them away; groups' own records are none") func newest() throws {
+    @Test("are the newest of each key; a tombstone takes them away; groups' own records are none") func newest() throws
+    {
         let value: (UInt8) -> [UInt8] = { [0, 2] + long($0) + string("") + long(1) }
         let offsets = read([
-            try batch(at: 0, [(key("a", 0), value(1)), (key("b", 0, version: 0), value(2)), ([0, 2] + string("a"), [0, 3])]),
+            try batch(
+                at: 0, [(key("a", 0), value(1)), (key("b", 0, version: 0), value(2)), ([0, 2] + string("a"), [0, 3])]),
             try batch(at: 3, [(key("a", 0), value(7)), (key("b", 0), nil)]),
         ])
         #expect(offsets.commits.mapValues(\.offset) == [place("a"): 7])
         #expect(offsets.passedOver == 0)
     }
 
-    @Test("of a transaction count when it was committed, unless something newer was written before") func transactions() throws {
+    @Test("of a transaction count when it was committed, unless something newer was written before") func transactions()
+        throws
+    {
         let value: (UInt8) -> [UInt8] = { [0, 2] + long($0) + string("") + long(1) }
         let commit = ControlRecord(kind: .commit, coordinatorEpoch: 0)
         let abort = ControlRecord(kind: .abort, coordinatorEpoch: 0)
@@ -84,7 +90,9 @@ struct StoredOffsetsTests {
     @Test("that cannot be read are counted, and harm nothing") func strange() throws {
         let good: [UInt8] = [0, 2] + long(1) + string("") + long(1)
         let offsets = read([
-            try batch(at: 0, [([0], good), (key("a", 0), [0, 9]), (key("a", 1), [0, 2, 0]), (nil, good), (key("a", 2), good)]),
+            try batch(
+                at: 0,
+                [([0], good), (key("a", 0), [0, 9]), (key("a", 1), [0, 2, 0]), (nil, good), (key("a", 2), good)]),
             [1, 2, 3],
         ])
         #expect(offsets.commits.count == 1 && offsets.passedOver == 5)

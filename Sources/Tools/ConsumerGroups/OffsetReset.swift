@@ -21,7 +21,9 @@ package struct ResetRow: Equatable {
     /// -1: not known.
     package var leaderEpoch: Int32
     package var metadata: String
-    package init(group: String?, partition: TopicPartition, offset: Int64, leaderEpoch: Int32 = -1, metadata: String = "") {
+    package init(
+        group: String?, partition: TopicPartition, offset: Int64, leaderEpoch: Int32 = -1, metadata: String = ""
+    ) {
         self.group = group
         self.partition = partition
         self.offset = offset

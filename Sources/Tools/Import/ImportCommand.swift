@@ -17,7 +17,8 @@ package enum ImportCommand {
             .bootstrap,
             .value(
                 "groups", of: "DIR",
-                help: "Log directories that hold __consumer_offsets; further ones may follow as words or behind commas."),
+                help: "Log directories that hold __consumer_offsets; further ones may follow as words or behind commas."
+            ),
             .value("group", of: "GROUP", help: "Only this group; may be repeated."),
             .flag("overwrite", help: "Also where the group has committed in this cluster already."),
             .flag("execute", help: "Commit the offsets. Without it nothing is changed."),
@@ -46,7 +47,9 @@ package enum ImportCommand {
                 for group in groups {
                     refused = try !bring(group, found, admin, line) || refused
                 }
-                if !line.has("execute") { tool.say("\nNothing was changed. Again with --execute to commit these offsets.") }
+                if !line.has("execute") {
+                    tool.say("\nNothing was changed. Again with --execute to commit these offsets.")
+                }
                 return refused ? 1 : 0
             } catch let error as ToolFailure {
                 throw error
@@ -68,7 +71,9 @@ package enum ImportCommand {
                 for stored in try StoredPartition.list(path, disk: disk).partitions
                 where stored.partition.topic == "__consumer_offsets" {
                     let end = try stored.end(disk)
-                    if let known = best[stored.partition.partition]?.end, (known.epoch, known.next) >= (end.epoch, end.next) {
+                    if let known = best[stored.partition.partition]?.end,
+                        (known.epoch, known.next) >= (end.epoch, end.next)
+                    {
                         continue
                     }
                     best[stored.partition.partition] = (stored, end)
@@ -82,7 +87,9 @@ package enum ImportCommand {
                 all.add(offsets)
             }
         } catch { throw ToolFailure("\(error)") }
-        if best.isEmpty { throw ToolFailure("there is no partition of __consumer_offsets in \(paths.joined(separator: ", "))") }
+        if best.isEmpty {
+            throw ToolFailure("there is no partition of __consumer_offsets in \(paths.joined(separator: ", "))")
+        }
         return all
     }
 
@@ -99,12 +106,16 @@ package enum ImportCommand {
         tool.say("\ngroup \(group)")
         for (place, commit) in found.commits.filter({ $0.key.group == group }).sorted(by: { $0.key < $1.key }) {
             let partition = place.partition
-            if topics[partition.topic] == nil { topics[partition.topic] = Set(try admin.partitions(of: partition.topic) ?? []) }
+            if topics[partition.topic] == nil {
+                topics[partition.topic] = Set(try admin.partitions(of: partition.topic) ?? [])
+            }
             let why: String
             if topics[partition.topic]?.contains(partition) != true {
                 why = "left out: this cluster has no such partition"
             } else if let known = committed[partition], !line.has("overwrite") {
-                why = known == commit.offset ? "is committed already" : "left out: \(known) is committed here; --overwrite"
+                why =
+                    known == commit.offset
+                    ? "is committed already" : "left out: \(known) is committed here; --overwrite"
             } else {
                 why = ""
                 rows.append(

@@ -53,7 +53,9 @@ package enum RescueCommand {
                 let there = try survey(session, clusterID, plan)
                 for topic in there.sorted() { tool.say("\(topic): is in the tree already and stays as it is") }
                 guard line.has("execute") else {
-                    tool.say("\nNothing was changed. Again with --execute, and the coordinator at \(address) gets this tree.")
+                    tool.say(
+                        "\nNothing was changed. Again with --execute, and the coordinator at \(address) gets this tree."
+                    )
                     return 0
                 }
                 try write(session, clusterID, findings, plan, except: there)
@@ -76,7 +78,9 @@ package enum RescueCommand {
                 guard let identity, let broker = identity.brokerID, let cluster = identity.clusterID else {
                     throw DiskError(
                         operation: "read", path: "\(path)/meta.properties", code: 0,
-                        reason: "it does not say whose directory this is; a broker's log.dirs has broker.id and cluster.id there")
+                        reason:
+                            "it does not say whose directory this is; a broker's log.dirs has broker.id and cluster.id there"
+                    )
                 }
                 if let other = findings.clusterID, other != cluster {
                     throw DiskError(
@@ -104,7 +108,9 @@ package enum RescueCommand {
         tool.say("cluster \(findings.clusterID ?? "?")")
         for line in findings.directories { tool.say(line) }
         for replica in findings.replicas where replica.torn > 0 {
-            tool.say("\(replica.directory): its last \(replica.torn) bytes are no whole batch; the broker cuts them at its start")
+            tool.say(
+                "\(replica.directory): its last \(replica.torn) bytes are no whole batch; the broker cuts them at its start"
+            )
         }
         for topic in plan.topics {
             tool.say(
@@ -136,7 +142,8 @@ package enum RescueCommand {
         let brokers = try session.children(Znodes.brokerIDs)
         guard brokers.isEmpty else {
             throw ToolFailure(
-                "broker \(brokers.joined(separator: ", ")) is registered at the coordinator at \(session.address): stop it first")
+                "broker \(brokers.joined(separator: ", ")) is registered at the coordinator at \(session.address): stop it first"
+            )
         }
         var there: Set<String> = []
         for name in try session.children(Znodes.brokerTopics) {
@@ -153,7 +160,8 @@ package enum RescueCommand {
         if let node = try session.node(Znodes.clusterID), let id = try? ClusterIDPayload(payload: node.data ?? []).id,
             id != clusterID
         {
-            session.tool.say("the coordinator at \(session.address) calls itself cluster \(id); it is given the brokers' name")
+            session.tool.say(
+                "the coordinator at \(session.address) calls itself cluster \(id); it is given the brokers' name")
         }
         return there
     }
@@ -164,17 +172,23 @@ package enum RescueCommand {
         except there: Set<String>
     ) throws(ToolFailure) {
         try session.makeChroot()
-        for path in [Znodes.brokerTopics, Znodes.configTopics, "/cluster", Znodes.producerIDBlock, Znodes.brokerSequence] {
+        for path in [
+            Znodes.brokerTopics, Znodes.configTopics, "/cluster", Znodes.producerIDBlock, Znodes.brokerSequence,
+        ] {
             try session.makePath(path)
         }
-        let epoch = try session.node(Znodes.controllerEpoch).flatMap { Int32(String(decoding: $0.data ?? [], as: UTF8.self)) }
+        let epoch = try session.node(Znodes.controllerEpoch).flatMap {
+            Int32(String(decoding: $0.data ?? [], as: UTF8.self))
+        }
         for topic in plan.topics where !there.contains(topic.name) {
             var nodes = RescuePlan.nodes(of: topic, controllerEpoch: ControllerEpoch(epoch ?? 0))
             if try session.node(Znodes.topicConfig(topic.name)) != nil { nodes.removeFirst() }
             try session.multi(nodes.map { .create($0.path, $0.data) })
         }
         try raiseSequence(session, above: findings.replicas.map(\.broker).max() ?? BrokerID(0))
-        try session.multi([.setData(Znodes.producerIDBlock, RescuePlan.producerIDs(above: findings.highestProducerID).payload)])
+        try session.multi([
+            .setData(Znodes.producerIDBlock, RescuePlan.producerIDs(above: findings.highestProducerID).payload)
+        ])
         let identity = ClusterIDPayload(id: clusterID).payload
         if let old = try session.node(Znodes.clusterID) {
             try session.multi([.setData(Znodes.clusterID, identity, version: old.stat.version)])

@@ -68,7 +68,8 @@ package struct RescuePlan {
             let brokers = copies.map(\.broker)
             if Set(brokers).count < brokers.count {
                 let places = copies.map(\.directory).joined(separator: " and ")
-                leftOut.append("\(name): partition \(number) lies twice on one broker, in \(places). Move the shorter away")
+                leftOut.append(
+                    "\(name): partition \(number) lies twice on one broker, in \(places). Move the shorter away")
                 return
             }
             topic.partitions[number] = RescuePlan.partition(number, copies)
