@@ -75,7 +75,8 @@ final class Judge {
             changed || leads != copy.leads || highWatermark != copy.highWatermark
                 || host.leaderEpoch.raw != copy.leaderEpoch
         else { return }
-        if changed, host.log.offlineReason == nil { holds(host, truth, id, isOther) }
+        var isTold = true
+        if changed, host.log.offlineReason == nil { isTold = holds(host, truth, id, isOther) }
         if !isOther, host.leaderEpoch.raw < copy.leaderEpoch {
             violated(
                 "I7: broker \(id) went back from leader epoch \(copy.leaderEpoch) to \(host.leaderEpoch) of \(truth.partition)"
@@ -93,7 +94,7 @@ final class Judge {
             }
             if highWatermark > truth.end { committed(host, truth, id) }
         }
-        guard host.log.offlineReason == nil else { return }
+        guard host.log.offlineReason == nil, isTold else { return }
         let agreed = truth.copies[id].agreed
         let agreedEnd = agreed == 0 ? 0 : truth.committed[agreed - 1].last + 1
         if highWatermark > agreedEnd {
@@ -104,7 +105,8 @@ final class Judge {
     }
 
     /// What a replica holds has changed.
-    private func holds(_ host: PartitionHost, _ truth: PartitionTruth, _ id: Int, _ isOther: Bool) {
+    /// - Returns: false when the log is being closed, and tells nothing more: the next start will.
+    private func holds(_ host: PartitionHost, _ truth: PartitionTruth, _ id: Int, _ isOther: Bool) -> Bool {
         var batches = truth.copies[id].batches
         let before = truth.copies[id].end
         let owed = min(truth.copies[id].agreed, truth.copies[id].owed)
@@ -112,14 +114,14 @@ final class Judge {
         if isOther { batches = [] }
         while let last = batches.last, last.last >= end { batches.removeLast() }
         let from = batches.last.map { $0.last + 1 } ?? host.log.logStartOffset
-        // A log that is being closed tells nothing more: the next start will.
-        guard let new = Judge.batches(host.log, from: from) else { return }
+        guard let new = Judge.batches(host.log, from: from) else { return false }
         for (batch, words) in new {
             truth.remember(words, of: batch)
             if let other = truth.name(batch) {
-                return violated(
+                violated(
                     "I4: offset \(batch.base) of \(truth.partition) in epoch \(batch.epoch) is \(batch.crc) on broker \(id) and was \(other)"
                 )
+                return true
             }
             batches.append(batch)
         }
@@ -141,6 +143,7 @@ final class Judge {
         }
         if truth.holdsAll(id) { truth.copies[id].isDamaged = false }
         judgeInSync(truth)
+        return true
     }
 
     /// A replica became leader, or leads under another epoch.
