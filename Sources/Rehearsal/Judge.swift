@@ -92,7 +92,7 @@ final class Judge {
                     "I5: the high watermark of \(truth.partition) went back from \(copy.highWatermark) to \(highWatermark) on its leader \(id)"
                 )
             }
-            if highWatermark > truth.end { committed(host, truth, id) }
+            if highWatermark > truth.end, isTold { committed(host, truth, id) }
         }
         guard host.log.offlineReason == nil, isTold else { return }
         let agreed = truth.copies[id].agreed
