@@ -28,13 +28,14 @@ extension ControllerDriver {
             var ends: [TopicPartition: LogEnd?] = [:]
             for topic in response.topics {
                 for answer in topic.partitions {
-                    let end: LogEnd? =
-                        switch answer.errorCode {
-                        case .kafkaStorageError: nil
-                        case .none: LogEnd(epoch: LeaderEpoch(answer.leaderEpoch), offset: answer.offset)
-                        // It holds nothing of it.
-                        default: LogEnd(epoch: .none, offset: 0)
-                        }
+                    let end: LogEnd?
+                    switch answer.errorCode {
+                    case .kafkaStorageError: end = nil
+                    case .none: end = LogEnd(epoch: LeaderEpoch(answer.leaderEpoch), offset: answer.offset)
+                    case .unknownTopicOrPartition: end = LogEnd(epoch: .none, offset: 0)
+                    // Nothing was learnt: who could not say must never count as empty.
+                    default: continue
+                    }
                     ends.updateValue(end, forKey: TopicPartition(topic.name, answer.partitionIndex))
                 }
             }

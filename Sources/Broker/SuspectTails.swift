@@ -2,10 +2,17 @@ import ClusterModel
 import CommitLog
 import KafkaProtocol
 
+extension ListOffsetsRequest {
+    /// In the name of no replica (-2), and about ends only: what a controller asks after power failures.
+    package var asksForLogEnds: Bool {
+        replicaID == -2 && topics.allSatisfy { $0.partitions.allSatisfy { $0.timestamp == -1 } }
+    }
+}
+
 // What a broker does about logs that may hold less than it had acknowledged, beside saying so in its registration.
 extension BrokerNode {
-    /// The controller compares copies: how far do the logs here go, whatever role they have?
-    func logEnds(_ request: ListOffsetsRequest) -> ListOffsetsResponse {
+    /// The controller compares copies: how far do the logs here go, whatever role they have, or none yet?
+    package func logEnds(_ request: ListOffsetsRequest) -> ListOffsetsResponse {
         var response = ListOffsetsResponse()
         response.topics = request.topics.map { topic in
             .with {

@@ -7,6 +7,7 @@ extension RequestRouter {
     func listOffsets(
         _ request: ListOffsetsRequest, _ context: RequestContext, then: @escaping (ListOffsetsResponse) -> Void
     ) {
+        if request.asksForLogEnds { return then(node.logEnds(request)) }
         var response = ListOffsetsResponse()
         var seen: Set<TopicPartition> = []
         var twice: Set<TopicPartition> = []
