@@ -286,6 +286,39 @@ struct ReplicasTests {
         try stage.check(producer.receipts)
     }
 
+    @Test("a log says how far it goes before its broker was told of any part in it: it must not count as empty")
+    func endsFromTheDisk() throws {
+        let stage = try ReplicaStage()
+        let node = try #require(stage.stage.node(0))
+        let partition = TopicPartition("untold", 0)
+        let directory = try #require(node.partitions.directories.first)
+        let log = try directory.createLog(partition, topicID: nil, settings: LogSettings())
+        var builder = BatchBuilder()
+        builder.append(timestamp: 1, key: nil, value: [1])
+        var batch = try builder.build()
+        var isThere = false
+        batch.withUnsafeMutableBytes { log.append($0, leaderEpoch: 4) { _ in isThere = true } }
+        #expect(stage.simulation.run(within: .seconds(5)) { isThere })
+        #expect(node.partitions.host(partition) == nil)
+        var request = ListOffsetsRequest()
+        request.replicaID = -2
+        request.topics = [
+            .with {
+                $0.name = "untold"
+                $0.partitions = [Int32(0), 7].map { number in
+                    .with {
+                        $0.partitionIndex = number
+                        $0.timestamp = -1
+                    }
+                }
+            }
+        ]
+        let response = try #require(try stage.stage.client(of: 0).ask(request, version: 5))
+        let answers = try #require(response.topics.first?.partitions)
+        #expect(answers.map(\.errorCode) == [ErrorCode.none, .unknownTopicOrPartition])
+        #expect(answers[0].offset == 1 && answers[0].leaderEpoch == 4)
+    }
+
     @Test(
         "a leader that cannot reach the coordinator tells nobody of a gap: another may lead by now and have filled it")
     func outOfTouch() throws {
