@@ -46,6 +46,28 @@ class ModelClient {
         return link
     }
 
+    /// Waits half a second for records of one partition.
+    func fetching(_ truth: PartitionTruth, from offset: Offset, _ epoch: Int32, maxBytes: Int32) -> FetchRequest {
+        var request = FetchRequest()
+        request.maxWaitMs = 500
+        request.minBytes = 1
+        request.maxBytes = 1 << 20
+        request.topics = [
+            .with {
+                $0.topic = truth.partition.topic
+                $0.partitions = [
+                    .with {
+                        $0.partition = truth.partition.partition
+                        $0.currentLeaderEpoch = epoch
+                        $0.fetchOffset = offset
+                        $0.partitionMaxBytes = maxBytes
+                    }
+                ]
+            }
+        ]
+        return request
+    }
+
     // MARK: Leaders
 
     func leader(_ partition: Int) -> (broker: Int, epoch: Int32)? {

@@ -278,23 +278,7 @@ final class ModelMember: ModelClient {
             return again(index, round, after: 100)
         }
         let truth = truths[index]
-        var request = FetchRequest()
-        request.maxWaitMs = 500
-        request.minBytes = 1
-        request.maxBytes = 1 << 20
-        request.topics = [
-            .with {
-                $0.topic = truth.partition.topic
-                $0.partitions = [
-                    .with {
-                        $0.partition = truth.partition.partition
-                        $0.currentLeaderEpoch = leader.epoch
-                        $0.fetchOffset = from
-                        $0.partitionMaxBytes = 4000
-                    }
-                ]
-            }
-        ]
+        let request = fetching(truth, from: from, leader.epoch, maxBytes: 4000)
         link(leader.broker).send(request, atMost: 12, timeout: .seconds(3)) { [weak self] result in
             guard let self, round == self.round else { return }
             guard case .success(let response) = result, let answer = response.responses.first?.partitions.first,

@@ -34,23 +34,7 @@ final class ModelReader: ModelClient {
         }
         let truth = truths[partition]
         let from = positions[partition]
-        var request = FetchRequest()
-        request.maxWaitMs = 500
-        request.minBytes = 1
-        request.maxBytes = 1 << 20
-        request.topics = [
-            .with {
-                $0.topic = truth.partition.topic
-                $0.partitions = [
-                    .with {
-                        $0.partition = truth.partition.partition
-                        $0.currentLeaderEpoch = leader.epoch
-                        $0.fetchOffset = from
-                        $0.partitionMaxBytes = Int32(draw(100...4000))
-                    }
-                ]
-            }
-        ]
+        let request = fetching(truth, from: from, leader.epoch, maxBytes: Int32(draw(100...4000)))
         link(leader.broker).send(request, atMost: 12, timeout: .seconds(3)) { [weak self] result in
             guard let self else { return }
             guard case .success(let response) = result, let answer = response.responses.first?.partitions.first else {
