@@ -115,7 +115,7 @@ package struct CoordinationCore: ~Copyable {
     // MARK: Time
 
     /// Sessions that were not heard of in time, smallest id first.
-    package func expiredSessions(now: Int64) -> [Int64] { sessions.expired(now: now) }
+    package mutating func expiredSessions(now: Int64) -> [Int64] { sessions.expired(now: now) }
 
     package func isExpired(_ session: Int64, now: Int64) -> Bool {
         sessions[session].map { $0.deadline <= now } ?? false

@@ -11,6 +11,8 @@ package struct SessionTable {
 
     private(set) var entries: [Int64: Entry] = [:]
     private let grain: Int64
+    /// No session ends before that: a look at all of them ten times a second would be for nothing.
+    private var soonest = Int64.max
 
     init(grainMs: Int64) { grain = max(grainMs, 1) }
 
@@ -19,7 +21,9 @@ package struct SessionTable {
     subscript(_ session: Int64) -> Entry? { entries[session] }
 
     mutating func opened(_ session: Int64, timeout: Int64, client: ClientID?, now: Int64) {
-        entries[session] = Entry(timeout: timeout, deadline: deadline(now + timeout), client: client)
+        let deadline = deadline(now + timeout)
+        entries[session] = Entry(timeout: timeout, deadline: deadline, client: client)
+        soonest = min(soonest, deadline)
     }
 
     mutating func closed(_ session: Int64) { entries[session] = nil }
@@ -44,8 +48,15 @@ package struct SessionTable {
     }
 
     /// Sessions whose time is over, smallest id first.
-    func expired(now: Int64) -> [Int64] {
-        entries.filter { $0.value.deadline <= now }.map(\.key).sorted()
+    mutating func expired(now: Int64) -> [Int64] {
+        guard soonest <= now else { return [] }
+        var over: [Int64] = []
+        soonest = .max
+        for (session, entry) in entries {
+            soonest = min(soonest, entry.deadline)
+            if entry.deadline <= now { over.append(session) }
+        }
+        return over.sorted()
     }
 
     /// Ends of grains, so that the sessions of one grain expire together.
