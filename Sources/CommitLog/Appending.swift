@@ -170,6 +170,7 @@ extension PartitionLog {
     ) {
         let segment = active
         let position = segment.size
+        let count = bytes.count
         segment.accepted(
             bytes.count, lastOffset: set.end - 1, maxTimestamp: set.maxTimestamp,
             offsetOfMaxTimestamp: set.offsetOfMaxTimestamp, indexInterval: settings.indexIntervalBytes)
@@ -183,7 +184,7 @@ extension PartitionLog {
                     fail(error)
                 }
             }
-            wrote(set, then)
+            wrote(set, segment, bytes: count, then)
         }
         if !isRolling, deferred.isEmpty, let file = segment.file {
             lane.write(bytes, to: file, at: position, then: written)
@@ -197,13 +198,17 @@ extension PartitionLog {
         then(.failure(.noRoom(directory: directory)))
     }
 
-    private func wrote(_ set: AppendSet, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void) {
+    private func wrote(
+        _ set: AppendSet, _ segment: Segment, bytes: Int,
+        _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
+    ) {
         // After the lane's first failure nothing counts as written, even if later writes worked: there would be a hole.
         if let offlineReason {
             then(.failure(.offline(reason: offlineReason)))
         } else if unwritten != nil {
             refuse(then)
         } else {
+            segment.wrote(bytes)
             logEndOffset = set.end
             let range = AppendedRange(offsets: set.first..<set.end, isDuplicate: false, maxTimestamp: set.maxTimestamp)
             if logEndOffset - recoveryPoint >= settings.flushMessages {

@@ -60,12 +60,13 @@ extension PartitionLog {
         return try segment.place(of: offset)
     }
 
-    /// Where a segment's part below `bound` ends.
+    /// Where a segment's part below `bound` ends: never behind what has been written. What waits for a slow disk may be in an
+    /// earlier segment than the last.
     private func position(of bound: Offset, inSegmentAt index: Int) throws(DiskError) -> Int64 {
         let segment = segments[index]
-        if index + 1 < segments.count, segments[index + 1].baseOffset <= bound { return segment.size }
-        if bound >= nextOffset { return segment.size }
-        return try place(of: bound, in: segment)?.position ?? segment.size
+        if index + 1 < segments.count, segments[index + 1].baseOffset <= bound { return segment.written }
+        if bound >= logEndOffset { return segment.written }
+        return try place(of: bound, in: segment)?.position ?? segment.written
     }
 
     // MARK: By time
@@ -79,7 +80,7 @@ extension PartitionLog {
                 let from = try segment.timeIndex.entry(atOrBefore: timestamp)?.offset ?? segment.baseOffset
                 let position = try segment.offsetIndex.position(atOrBefore: max(from, logStartOffset))
                 guard let file = segment.file else { continue }
-                var scanner = HeaderScanner(file, from: position, to: segment.size)
+                var scanner = HeaderScanner(file, from: position, to: segment.written)
                 while let header = try scanner.next(), header.baseOffset < bound {
                     guard header.maxTimestamp >= timestamp, header.lastOffset >= logStartOffset else { continue }
                     let region = FileRegion(file: file, offset: scanner.batchPosition, length: header.size)

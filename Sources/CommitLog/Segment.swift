@@ -11,6 +11,10 @@ final class Segment {
     var file: (any File)?
     /// Bytes accepted; those being written included.
     var size: Int64 = 0
+    /// Of them, those at the end whose write has not completed: nobody may look there yet.
+    private var unwritten: Int64 = 0
+    /// Bytes that are in the file. A segment may be followed by another and still wait for its last writes.
+    var written: Int64 { size - unwritten }
     var offsetIndex: OffsetIndex
     var timeIndex: TimeIndex
     /// Of all batches; -1 when none has one.
@@ -110,7 +114,11 @@ final class Segment {
         }
         bytesSinceIndexEntry += bytes
         size += Int64(bytes)
+        unwritten += Int64(bytes)
     }
+
+    /// The oldest of what was accepted is in the file now.
+    func wrote(_ bytes: Int) { unwritten -= Int64(bytes) }
 
     /// The segment will not grow any more: the time index gets its last word.
     func finishTimes() {
@@ -144,7 +152,7 @@ final class Segment {
     /// The first batch whose last offset is at least `offset`.
     func place(of offset: Offset) throws(DiskError) -> Place? {
         guard let file else { return nil }
-        var scanner = HeaderScanner(file, from: try offsetIndex.position(atOrBefore: offset), to: size)
+        var scanner = HeaderScanner(file, from: try offsetIndex.position(atOrBefore: offset), to: written)
         while let header = try scanner.next() {
             if header.lastOffset >= offset {
                 return Place(baseOffset: header.baseOffset, position: scanner.batchPosition, size: header.size)
@@ -160,6 +168,7 @@ final class Segment {
         try offsetIndex.truncate(to: offset, position: position)
         try timeIndex.truncate(to: offset)
         size = position
+        unwritten = 0
         bytesSinceIndexEntry = 0
         if position == 0 { firstTimestamp = nil }
         try readMaxTimestamp()

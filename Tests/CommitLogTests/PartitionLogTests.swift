@@ -58,6 +58,12 @@ struct PartitionLogTests {
                     if case .success(let range) = result {
                         answers.append(range.offsets)
                         #expect(log.logEndOffset == range.offsets.upperBound)
+                        // Readers get all that is written and nothing that is not, also when the log has rolled meanwhile.
+                        let end = log.logEndOffset
+                        #expect((try? log.bytes(from: 0, below: end).count) == Int(end) * batch(1).count)
+                        #expect(
+                            (try? log.read(from: end - 1, maxBytes: 1 << 20, below: end, atLeastOneBatch: true).length)
+                                == batch(1).count)
                     }
                 }
             }

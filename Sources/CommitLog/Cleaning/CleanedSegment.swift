@@ -62,6 +62,7 @@ final class CleanedSegment {
         replacing bases: [Offset], aborted: [AbortedTransaction]?, modifiedMs: Int64
     ) throws(DiskError) -> CleanedGroup {
         try writeOut()
+        segment.wrote(Int(segment.size))
         segment.finishTimes()
         var kinds: [SegmentFiles.Kind] = [.index, .timeIndex]
         try put(segment.offsetIndex.file.unwritten ?? [], .index)
