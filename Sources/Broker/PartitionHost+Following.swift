@@ -15,14 +15,18 @@ extension PartitionHost {
         if holds({ [self] in settle(then: then) }) { return }
         log.truncate(to: log.nextOffset) { [self] error in
             if let error { return then(.failure(error)) }
-            guard role == .follower else { return then(.success([])) }
-            let (leader, epoch) = (leaderID, leaderEpoch)
-            then(
-                .success(
-                    following {
-                        $0.becameFollower(
-                            of: leader, epoch: epoch, logEnd: log.logEndOffset, lastEpoch: log.latestEpoch)
-                    }))
+            // The first fetch says that everything below is held.
+            log.whenHeld { [self] error in
+                if let error { return then(.failure(error)) }
+                guard role == .follower else { return then(.success([])) }
+                let (leader, epoch) = (leaderID, leaderEpoch)
+                then(
+                    .success(
+                        following {
+                            $0.becameFollower(
+                                of: leader, epoch: epoch, logEnd: log.logEndOffset, lastEpoch: log.latestEpoch)
+                        }))
+            }
         }
     }
 

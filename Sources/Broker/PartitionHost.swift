@@ -140,7 +140,7 @@ package final class PartitionHost {
         if isNewEpoch { log.beginEpoch(leadership.epoch) }
         perform(
             leader.becameLeader(
-                leadership, logEnd: log.logEndOffset, epochStart: log.nextOffset, at: surroundings.clock.now))
+                leadership, logEnd: log.heldEnd, epochStart: log.nextOffset, at: surroundings.clock.now))
         surroundings.waiting.wake(place)
     }
 
@@ -181,7 +181,7 @@ package final class PartitionHost {
     /// Records that were accepted in another role have been written.
     func writesLanded() {
         if role == .leader {
-            leader.recordsAppended(logEnd: log.logEndOffset, at: surroundings.clock.now, into: &effects)
+            leader.recordsAppended(logEnd: log.heldEnd, at: surroundings.clock.now, into: &effects)
             performCollected()
         }
         surroundings.waiting.wake(place)
@@ -286,7 +286,7 @@ package final class PartitionHost {
                 then(.failure(.append(error)))
             case .success(let range):
                 if role == .leader {
-                    leader.recordsAppended(logEnd: log.logEndOffset, at: surroundings.clock.now, into: &effects)
+                    leader.recordsAppended(logEnd: log.heldEnd, at: surroundings.clock.now, into: &effects)
                     performCollected()
                 }
                 surroundings.waiting.wake(place)

@@ -150,16 +150,15 @@ extension PartitionLog {
         return nil
     }
 
-    /// Not before the original is written: the promise is the same.
+    /// Not before the original is held: the promise is the same.
     private func answerDuplicate(
         _ range: AppendedRange, _ then: @escaping (Result<AppendedRange, AppendError>) -> Void
     ) {
-        if range.offsets.upperBound <= logEndOffset { return then(.success(range)) }
-        duplicates.append(
-            (
-                end: range.offsets.upperBound,
-                answer: { then($0.map { .failure($0) } ?? .success(range)) }
-            ))
+        let end = range.offsets.upperBound
+        if end <= heldEnd { return then(.success(range)) }
+        duplicates.append((end: end, answer: { then($0.map { .failure($0) } ?? .success(range)) }))
+        // Its own sync may have failed for want of room.
+        if end <= logEndOffset { sync { _ in } }
     }
 
     // MARK: Writing
@@ -214,17 +213,23 @@ extension PartitionLog {
             if logEndOffset - recoveryPoint >= settings.flushMessages {
                 sync { error in then(error.map { .failure($0) } ?? .success(range)) }
             } else {
+                holds(set.end)
                 then(.success(range))
             }
-            if !duplicates.isEmpty { answerWrittenDuplicates() }
         }
         landed()
     }
 
-    private func answerWrittenDuplicates() {
-        let ready = duplicates.filter { $0.end <= logEndOffset }
-        duplicates.removeAll { $0.end <= logEndOffset }
-        for duplicate in ready { duplicate.answer(nil) }
+    /// Whatever is below `end` counts as held from now on.
+    func holds(_ end: Offset) {
+        heldEnd = max(heldEnd, end)
+        if !duplicates.isEmpty { answerDuplicates(upTo: heldEnd, nil) }
+    }
+
+    func answerDuplicates(upTo end: Offset, _ error: AppendError?) {
+        let ready = duplicates.filter { $0.end <= end }
+        duplicates.removeAll { $0.end <= end }
+        for duplicate in ready { duplicate.answer(error) }
     }
 
     /// Something in flight has completed.

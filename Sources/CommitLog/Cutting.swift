@@ -93,6 +93,7 @@ extension PartitionLog {
         segments = [segment]
         logStartOffset = offset
         ends(at: offset)
+        heldEnd = offset
         epochs.clear()
         let path = segment.path
         let disk = self.disk
@@ -131,6 +132,7 @@ extension PartitionLog {
         cuts += 1
         recent.clear()
         logEndOffset = offset
+        heldEnd = min(heldEnd, offset)
         nextOffset = offset
         recoveryPoint = min(recoveryPoint, offset)
         logStartOffset = min(logStartOffset, offset)

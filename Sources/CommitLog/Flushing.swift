@@ -8,6 +8,12 @@ extension PartitionLog {
         sync(then)
     }
 
+    /// Calls back when all that is written is held, with a sync where `flush.messages` wants one.
+    package func whenHeld(then: @escaping (AppendError?) -> Void) {
+        if let refusal { return then(refusal) }
+        if heldEnd >= logEndOffset { then(nil) } else { sync(then) }
+    }
+
     /// `flush.ms`: call it now and then.
     package func flushIfDue() {
         guard refusal == nil, settings.flushMs != .max, recoveryPoint < logEndOffset,
@@ -55,6 +61,7 @@ extension PartitionLog {
                 if cuts == self.cuts {
                     recoveryPoint = max(recoveryPoint, target)
                     for segment in dirty { segment.nameIsDurable = true }
+                    holds(recoveryPoint)
                 }
                 for waiter in waiters { waiter(nil) }
             case .failure(let error) where error.isWantOfRoom:
@@ -62,6 +69,7 @@ extension PartitionLog {
                 storedEpochs = nil
                 room.ranOut(error)
                 for waiter in waiters { waiter(.noRoom(directory: directory)) }
+                answerDuplicates(upTo: target, .noRoom(directory: directory))
             case .failure(let error):
                 // Nothing written to these files may be believed durable any more.
                 fail(error)

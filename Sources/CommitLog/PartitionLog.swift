@@ -83,6 +83,9 @@ package final class PartitionLog {
     package internal(set) var logStartOffset: Offset
     /// One behind the last record written.
     package internal(set) var logEndOffset: Offset
+    /// Everything below counts as held: written, and synced where `flush.messages` asks for that. Nobody may be told that more is
+    /// there.
+    package internal(set) var heldEnd: Offset
     /// One behind the last record accepted: what the next append gets.
     package internal(set) var nextOffset: Offset
     /// Everything below is synced.
@@ -138,7 +141,7 @@ package final class PartitionLog {
     var isExclusive = false
     var whenQuiet: (() -> Void)?
     var waiting: [() -> Void] = []
-    /// Duplicates of batches that are not written yet.
+    /// Duplicates of batches that are not held yet.
     var duplicates: [(end: Offset, answer: (AppendError?) -> Void)] = []
 
     /// What removes superseded records just now.
@@ -179,6 +182,7 @@ package final class PartitionLog {
         segments = loaded.segments
         logStartOffset = loaded.logStartOffset
         logEndOffset = loaded.nextOffset
+        heldEnd = loaded.nextOffset
         nextOffset = loaded.nextOffset
         recoveryPoint = loaded.recoveryPoint
         ledger = loaded.ledger

@@ -87,10 +87,8 @@ extension PartitionLog {
         // The leader's own epoch has begun, whether it has a record or not.
         if let ledEpoch, ledEpoch > epochs.latest ?? .none { _ = epochs.assign(ledEpoch, from: end) }
         epochsChanged()
-        let answers = duplicates
-        duplicates = []
-        for duplicate in answers {
-            duplicate.answer(duplicate.end <= end ? nil : .noRoom(directory: directory))
-        }
+        let refused = duplicates.filter { $0.end > end }
+        duplicates.removeAll { $0.end > end }
+        for duplicate in refused { duplicate.answer(.noRoom(directory: directory)) }
     }
 }

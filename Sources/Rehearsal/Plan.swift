@@ -73,6 +73,9 @@ package struct Setting: Equatable, Sendable, CustomStringConvertible {
         paceMs = one(60, 150, 300)
         readers = one(1, 1, 2)
         members = one(0, 1, 2, 3)
+        // From a stream of its own: what seeds drew before there were administrators stays as it was.
+        var another = SeededRandom(seed: seed ^ 0xad_3114)
+        hasAdministrator = Int.random(in: 0...2, using: &another) == 0
     }
 
     package var description: String {
@@ -92,10 +95,15 @@ package struct Plan: Equatable, Sendable {
     package var setting: Setting
     package var faults: [Fault]
 
-    package init(seed: UInt64, seconds: Int = 60, faults: [Fault]? = nil, planted: Setting.Planted? = nil) {
+    /// - Parameter administrator: whether there is one; nil: as the seed draws it.
+    package init(
+        seed: UInt64, seconds: Int = 60, faults: [Fault]? = nil, administrator: Bool? = nil,
+        planted: Setting.Planted? = nil
+    ) {
         self.seed = seed
         self.seconds = seconds
         setting = Setting(seed: seed)
+        if let administrator { setting.hasAdministrator = administrator }
         setting.planted = planted
         // What is never synced must be promised to be.
         if planted == .brokersNeverSync { setting.syncsEach = true }
@@ -107,7 +115,8 @@ package struct Plan: Equatable, Sendable {
         let drawn = FaultDraw(seed: seed, seconds: seconds, setting: setting).faults
         let words = faults == drawn ? "" : " --faults '\(faults.map(\.description).joined(separator: "; "))'"
         let mistake = setting.planted.map { " --planted \($0.rawValue)" } ?? ""
-        let administrator = setting.hasAdministrator ? " --administrator" : ""
+        let isDrawn = setting.hasAdministrator == Setting(seed: seed).hasAdministrator
+        let administrator = isDrawn ? "" : setting.hasAdministrator ? " --administrator" : " --no-administrator"
         return "letterbox simulate --seed \(seed) --seconds \(seconds)\(words)\(mistake)\(administrator)"
     }
 }

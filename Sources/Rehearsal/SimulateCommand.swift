@@ -19,7 +19,11 @@ package enum SimulateCommand {
                 "planted", of: "MISTAKE",
                 help: "Make this mistake on purpose, and tell how many seeds find it: "
                     + Setting.Planted.allCases.map(\.rawValue).joined(separator: ", ") + "."),
-            .flag("administrator", help: "Somebody changes topics, assignments and settings meanwhile."),
+            .flag(
+                "administrator",
+                help: "Somebody changes topics, assignments and settings meanwhile, whether the seed draws that or not."
+            ),
+            .flag("no-administrator", help: "Nobody does."),
             .flag("plan", help: "Only show what would be played."),
             .flag("hash", help: "Show a hash of everything that happened: equal plays have equal ones."),
             .flag("shrink", help: "Find a shorter list of faults that fails too."),
@@ -60,11 +64,15 @@ package enum SimulateCommand {
             }
             planted = known
         }
+        guard !line.has("administrator") || !line.has("no-administrator") else {
+            throw CommandLineError("with an administrator or without?")
+        }
+        let administrator: Bool? = line.has("administrator") ? true : line.has("no-administrator") ? false : nil
         var failed: [UInt64] = []
         var records = 0
         for seed in seeds {
-            var plan = Plan(seed: seed, seconds: seconds, faults: faults, planted: planted)
-            plan.setting.hasAdministrator = line.has("administrator")
+            let plan = Plan(
+                seed: seed, seconds: seconds, faults: faults, administrator: administrator, planted: planted)
             if line.has("plan") {
                 describe(plan, tool)
                 continue

@@ -269,7 +269,8 @@ package struct LeaderReplica: Equatable, Sendable {
     // MARK: Rules
 
     private func keepsUp(_ follower: Follower, at now: Instant) -> Bool {
-        if follower.logEnd == logEnd { return true }
+        // A follower may have synced already what the leader has only written.
+        if let end = follower.logEnd, end >= logEnd { return true }
         guard let caughtUp = follower.lastCaughtUp else { return false }
         return now - caughtUp <= settings.lagMax
     }

@@ -50,9 +50,13 @@ final class Administrator {
         }
     }
 
-    private func ask<R: RequestMessage>(_ request: R, then: @escaping (R.Response?) -> Void) {
+    /// - Parameter error: of a response: who is not controller any more is not asked again.
+    private func ask<R: RequestMessage>(
+        _ request: R, error: @escaping (R.Response) -> ErrorCode?, then: @escaping (R.Response?) -> Void
+    ) {
         isBusy = true
-        cluster.ask(.controller, request, until: world.clock.now + .seconds(8)) { [weak self] result in
+        let again: (R.Response) -> ErrorCode? = { error($0) == .notController ? .notController : nil }
+        cluster.ask(.controller, request, until: world.clock.now + .seconds(8), again: again) { [weak self] result in
             guard let self else { return }
             self.isBusy = false
             self.done += 1
@@ -94,7 +98,7 @@ final class Administrator {
                 ]
             }
         }
-        ask(request) { response in
+        ask(request, error: \.errorCode) { response in
             let errors = response?.responses.flatMap(\.partitions).map(\.errorCode) ?? [.requestTimedOut]
             then(response?.errorCode == ErrorCode.none && errors.allSatisfy { $0 == .none })
         }
@@ -118,7 +122,7 @@ final class Administrator {
         request.electionType = 0
         request.timeoutMs = 4000
         request.topicPartitions = nil
-        ask(request) { _ in }
+        ask(request, error: \.errorCode) { _ in }
     }
 
     // MARK: Topics
@@ -136,7 +140,7 @@ final class Administrator {
             }
         ]
         topics[name] = .unknown
-        ask(request) { [weak self] response in
+        ask(request, error: \.topics.first?.errorCode) { [weak self] response in
             guard let error = response?.topics.first?.errorCode else { return }
             if error == .none { self?.topics[name] = .there(partitions: partitions) }
         }
@@ -148,7 +152,7 @@ final class Administrator {
         request.topics = [.with { $0.name = name }]
         request.topicNames = [name]
         topics[name] = .unknown
-        ask(request) { [weak self] response in
+        ask(request, error: \.responses.first?.errorCode) { [weak self] response in
             if response?.responses.first?.errorCode == ErrorCode.none { self?.topics[name] = .gone }
         }
     }
@@ -165,7 +169,7 @@ final class Administrator {
             }
         ]
         topics[name] = .unknown
-        ask(request) { [weak self] response in
+        ask(request, error: \.results.first?.errorCode) { [weak self] response in
             if response?.results.first?.errorCode == ErrorCode.none {
                 self?.topics[name] = .there(partitions: partitions + 1)
             }
@@ -189,7 +193,7 @@ final class Administrator {
             }
         ]
         retention[topic] = .some(nil)
-        ask(request) { [weak self] response in
+        ask(request, error: \.responses.first?.errorCode) { [weak self] response in
             if response?.responses.first?.errorCode == ErrorCode.none { self?.retention[topic] = value }
         }
     }
