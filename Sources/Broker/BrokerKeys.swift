@@ -242,7 +242,7 @@ package enum BrokerKeys {
         "offsets.retention.minutes", unit: .minutes, default: .seconds(604_800), allowed: Duration.seconds(60)...,
         importance: .high, "How long the offsets of an empty group are kept.")
 
-    package static let all: [any AnyConfigKey] = active + cleaner + InertKeys.all + ours
+    package static let all: [any AnyConfigKey] = active + cleaner + scrub + InertKeys.all + ours
 
     private static let active: [any AnyConfigKey] = [
         brokerID, generateID, reservedMaxID, rack, coordinator, coordinatorConnectTimeout, sessionTimeout, listeners,

@@ -73,15 +73,17 @@ extension BrokerNode {
         }
     }
 
+    /// Where another broker is to be found, as the metadata say.
+    func address(of broker: BrokerID) -> BrokerAddress? {
+        guard let there = metadata.broker(broker) else { return nil }
+        return (there.address(listener: config.interBrokerListener) ?? there.addresses.first).map {
+            BrokerAddress(host: $0.host, port: Int($0.port))
+        }
+    }
+
     /// Followers fetch, and leaders have their in-sync sets recorded.
     private func replicate(_ controller: ControllerDriver) {
-        let listener = config.interBrokerListener
-        let address: (BrokerID) -> BrokerAddress? = { [metadata] broker in
-            guard let there = metadata.broker(broker) else { return nil }
-            return (there.address(listener: listener) ?? there.addresses.first).map {
-                BrokerAddress(host: $0.host, port: Int($0.port))
-            }
-        }
+        let address: (BrokerID) -> BrokerAddress? = { [weak self] in self?.address(of: $0) }
         let fetchers = ReplicaFetchers(
             world: world, me: id, settings: ReplicaFetcher.Settings(config), rates: rates, address: address,
             brokerEpoch: { [weak self] in self?.epoch ?? .none })

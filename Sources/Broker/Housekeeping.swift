@@ -9,11 +9,14 @@ package final class Housekeeping {
     private let partitions: PartitionDirectory
     private let settings: () -> BrokerSettings
     private let cleaner: LogCleaner
+    private let scrubber: LogScrubber
+    private let healer: LogHealer
     private var isRunning = true
 
     /// - Parameter settings: as they stand now.
     init(
-        world: any World, partitions: PartitionDirectory, config: BrokerConfig, settings: @escaping () -> BrokerSettings
+        world: any World, partitions: PartitionDirectory, config: BrokerConfig, healer: LogHealer,
+        settings: @escaping () -> BrokerSettings
     ) {
         self.world = world
         self.partitions = partitions
@@ -22,6 +25,16 @@ package final class Housekeeping {
             directory.watchRoom(floorBytes: Int64(config[BrokerKeys.minFreeBytes]))
         }
         cleaner = LogCleaner(world: world, partitions: partitions, settings: settings)
+        scrubber = LogScrubber(world: world, partitions: partitions, settings: settings)
+        self.healer = healer
+        healer.healed = { [cleaner] in cleaner.mayCleanAgain($0) }
+        // Not within the call of whoever met it.
+        partitions.foundDamage = { [weak self] in
+            world.timers.soon {
+                self?.scrubber.look()
+                self?.healer.look()
+            }
+        }
         every(config[BrokerKeys.highWatermarkCheckpoint]) { $0.partitions.checkpointHighWatermarks() }
         every(config[BrokerKeys.recoveryCheckpoint]) { $0.partitions.checkpointLogs() }
         every(.milliseconds(max(1, config.replicaLagMax.wholeMilliseconds / 2))) { $0.checkLag() }
@@ -39,6 +52,8 @@ package final class Housekeeping {
     func stop() {
         isRunning = false
         cleaner.stop()
+        scrubber.stop()
+        healer.stop()
     }
 
     private func every(_ interval: Duration, _ work: @escaping (Housekeeping) -> Void) {
@@ -104,7 +119,12 @@ extension PartitionDirectory {
 
 extension BrokerNode {
     func beginHousekeeping() {
-        housekeeping = Housekeeping(world: world, partitions: partitions, config: config) { [unowned self] in settings }
+        let healer = LogHealer(
+            world: world, me: id, partitions: partitions, metadata: metadata,
+            address: { [unowned self] in address(of: $0) })
+        housekeeping = Housekeeping(world: world, partitions: partitions, config: config, healer: healer) {
+            [unowned self] in settings
+        }
     }
     func endHousekeeping() {
         housekeeping?.stop()

@@ -24,6 +24,9 @@ final class LogCleaner {
 
     func stop() { isRunning = false }
 
+    /// What made it unusable was put right.
+    func mayCleanAgain(_ partition: TopicPartition) { unusable[partition] = nil }
+
     private func wait() {
         world.after(max(.milliseconds(1), settings()[BrokerKeys.cleanerBackoff])) { [weak self] in
             guard let self, self.isRunning else { return }

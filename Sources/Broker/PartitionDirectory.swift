@@ -51,6 +51,8 @@ package final class PartitionDirectory {
     /// A replica here began to follow, to lead, or left: the fetcher listens.
     package var roleChanged: ((PartitionHost) -> Void)?
     package var left: ((TopicPartition) -> Void)?
+    /// A log has damage, or may have.
+    var foundDamage: (() -> Void)?
     package private(set) var directories: [LogDirectory] = []
     /// Entries of log.dirs that could not be used at the start.
     package private(set) var unusable: [(path: String, reason: String)] = []
@@ -86,6 +88,7 @@ package final class PartitionDirectory {
         self.lagMax = lagMax
         surroundings = PartitionHost.Surroundings(clock: world.clock, waiting: waiting, mayJoin: mayJoin)
         surroundings.isOutOfTouch = { [weak self] in self?.isOutOfTouch ?? false }
+        surroundings.foundDamage = { [weak self] in self?.foundDamage?() }
         surroundings.propose = { [weak self] host, set, epoch in self?.proposeInSync?(host, set, epoch) }
     }
 

@@ -53,8 +53,14 @@ extension PartitionHost {
                 throw .outOfRange(asked: offset, start: log.logStartOffset, end: log.logEndOffset)
             }
             if offset < bound {
-                region = try log.read(from: offset, maxBytes: maxBytes, below: bound, atLeastOneBatch: atLeastOneBatch)
-                    .region
+                let slice = try log.read(
+                    from: offset, maxBytes: maxBytes, below: bound, atLeastOneBatch: atLeastOneBatch)
+                // Who asks for the same again could not use what it was sent: it compares checksums.
+                if case .follower(let id, _, _) = reader, slice.region != nil {
+                    if sentFrom[id] == offset { try log.recheck(slice, asked: offset) }
+                    sentFrom[id] = offset
+                }
+                region = slice.region
             }
         } catch {
             throw .read(error)

@@ -54,6 +54,8 @@ package final class PartitionHost {
         package var propose: (PartitionHost, InSyncSet, PartitionEpoch) -> Void
         /// A broker that may join an in-sync set now: live and not stopping.
         package var mayJoin: (BrokerID) -> Bool
+        /// A log here has damage, or may have.
+        package var foundDamage: () -> Void = {}
         /// This broker cannot be told who leads: another may, since a while.
         package var isOutOfTouch: () -> Bool = { false }
         package init(
@@ -89,6 +91,8 @@ package final class PartitionHost {
     private var turnedAway = TurnedAway()
     /// What waits while one log takes another one's place.
     private var held: [() -> Void]?
+    /// Where followers were sent records from the last time.
+    var sentFrom: [BrokerID: Offset] = [:]
     /// Records were cut off the log: whoever copies it must do the same.
     var logWasCut: () -> Void = {}
     var effects: [LeaderReplica.Effect] = []
@@ -112,6 +116,7 @@ package final class PartitionHost {
             settings: LeaderReplica.Settings(lagMax: lagMax, minInSync: config.minInSync))
         follower = FollowerReplica(highWatermark: known, logStart: log.logStartOffset)
         take(config)
+        log.foundDamage = surroundings.foundDamage
     }
 
     package var topicID: UUID128 { log.topicID ?? .zero }
@@ -370,6 +375,9 @@ package final class PartitionHost {
         perform(leader.inSyncSetRefused(refusal, at: surroundings.clock.now))
     }
 
+    /// Whoever was refused may ask again.
+    func damageHealed() { surroundings.waiting.wake(place) }
+
     /// Its directory has failed: whoever waits hears of it.
     func wentOffline() { surroundings.waiting.wake(place) }
 
@@ -400,6 +408,7 @@ package final class PartitionHost {
         // An epoch that has no record yet was not copied.
         if role == .leader { log.beginEpoch(leaderEpoch) }
         self.log = log
+        log.foundDamage = surroundings.foundDamage
         self.directory = directory
         surroundings.waiting.wake(place)
         release()

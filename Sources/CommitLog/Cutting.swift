@@ -59,9 +59,7 @@ extension PartitionLog {
         segment.aborted = aborted.filter { $0.lastOffset < end }
         segments.removeSubrange((index + 1)...)
         ends(at: end)
-        let kept = segments.compactMap { segment in
-            segment.file.map { (base: segment.baseOffset, file: $0, size: segment.size) }
-        }
+        let kept = segments.compactMap(\.stored)
         let file = segment.file
         let disk = self.disk
         let directory = self.directory

@@ -80,6 +80,7 @@ extension LogDirectory {
                 let log = PartitionLog(
                     partition: one.new.partition, directory: one.directory, logDirectory: path, topicID: one.topicID,
                     settings: one.new.settings, loaded: loaded, room: room, world: world)
+                for stretch in log.damage { log.tell(of: stretch) }
                 adopt(log)
                 if let offlineReason { log.goOffline(offlineReason) }
             case .failure(let error):

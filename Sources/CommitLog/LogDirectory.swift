@@ -239,9 +239,11 @@ package final class LogDirectory {
         if !isClean, settings.flushMessages != .max { try loaded.sync(directory, disk) }
         var topicID: UUID128?
         if let text = try? text("\(directory)/\(PartitionLog.metadataFile)") { topicID = LogDirectory.topicID(text) }
-        return PartitionLog(
+        let log = PartitionLog(
             partition: partition, directory: directory, logDirectory: path, topicID: topicID, settings: settings,
             loaded: loaded, room: room, world: world)
+        for stretch in log.damage { log.tell(of: stretch) }
+        return log
     }
 
     func adopt(_ log: PartitionLog) {

@@ -41,9 +41,12 @@ package enum ReadError: Error, Equatable {
     case offline(reason: String)
     case disk(DiskError)
     case unreadable(RecordError)
+    /// CORRUPT_MESSAGE: what was written there is no longer what stands there.
+    case damaged(DamagedStretch)
 
     package var wireCode: Int16 {
         switch self {
+        case .damaged: 2
         case .outOfRange: 1
         case .offline, .disk: 56
         case .unreadable: 2

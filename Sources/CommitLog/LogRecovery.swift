@@ -15,6 +15,8 @@ struct LoadedLog {
     var storedEpochs: EpochCache
     /// What had to be mended, for the journal.
     var repairs: [String]
+    /// What was synced once and is no longer what it was.
+    var damaged: [DamagedStretch] { segments.flatMap(\.damaged) }
 
     /// Makes all records behind the recovery point durable. Cost: one sync of each segment there, and of two directories.
     func sync(_ directory: String, _ disk: any Disk) throws(DiskError) {
@@ -38,6 +40,9 @@ struct LogRecovery {
     private var repairs: [String] = []
     private var segments: [Segment] = []
     private var cutsAtGaps = false
+    /// Of the last segment too; with a clean stop all that lies before it was synced as well.
+    private var recoveryPoint: Offset = 0
+    private var isClean = false
     /// Bases of segments that were read whole.
     private var mendedBases: [Offset] = []
     /// Transactions end in them.
@@ -64,6 +69,8 @@ struct LogRecovery {
     }
 
     private mutating func load(recoveryPoint: Offset, logStart: Offset, isClean: Bool) throws(DiskError) -> LoadedLog {
+        self.recoveryPoint = recoveryPoint
+        self.isClean = isClean
         try finishInterrupted()
         var epochs = loadEpochs()
         let epochsWereLost = epochs == nil
@@ -85,7 +92,7 @@ struct LogRecovery {
             try last.offsetIndex.file.unseal()
             try last.timeIndex.file.unseal()
             if let file = last.file {
-                var scanner = HeaderScanner(file, from: 0, to: last.size)
+                var scanner = HeaderScanner(file, from: 0, to: last.size, damaged: last.damaged)
                 last.firstTimestamp = try scanner.next()?.maxTimestamp
             }
         }
@@ -102,9 +109,7 @@ struct LogRecovery {
         }
         let ledger = try LogRecovery.ledger(
             directory, disk: disk, upTo: nextOffset,
-            segments: segments.compactMap { segment in
-                segment.file.map { (base: segment.baseOffset, file: $0, size: segment.size) }
-            })
+            segments: segments.compactMap(\.stored))
         return LoadedLog(
             segments: segments, logStartOffset: start, nextOffset: nextOffset,
             recoveryPoint: isClean ? nextOffset : min(recoveryPoint, nextOffset), ledger: ledger, epochs: cache,
@@ -182,13 +187,14 @@ struct LogRecovery {
     /// Opens them all; reads and mends those that may hold something at or behind `unsynced`.
     private mutating func openSegments(from unsynced: Offset) throws(DiskError) {
         var bases: [Offset] = []
+        var lastSnapshot: Offset?
         var others: [(offset: Offset, name: String)] = []
         for entry in try disk.list(directory) where !entry.isDirectory {
             guard let found = SegmentFiles.parse(entry.name) else { continue }
             switch found.kind {
             case .log: bases.append(found.offset)
             case .index, .timeIndex, .transactionIndex: others.append((found.offset, entry.name))
-            case .snapshot: break
+            case .snapshot: lastSnapshot = max(found.offset, lastSnapshot ?? 0)
             }
         }
         bases.sort()
@@ -208,7 +214,9 @@ struct LogRecovery {
                 segments.append(segment)
                 continue
             }
-            let (mended, isWhole) = try mend(file, base, expecting: max(expected, base))
+            // A clean stop synced everything, and told the end in two ways.
+            let durable = isClean ? next ?? max(recoveryPoint, lastSnapshot ?? 0) : recoveryPoint
+            let (mended, isWhole) = try mend(file, base, expecting: max(expected, base), next: next, durable: durable)
             segments.append(mended)
             mendedBases.append(base)
             expected = try lastOffset(of: mended).map { $0 + 1 } ?? base
@@ -225,9 +233,7 @@ struct LogRecovery {
         guard let first = concerned.first else { return }
         var ledger = ProducerLedger()
         if hasMarkers {
-            let before = segments.filter { $0.baseOffset < first.baseOffset }.compactMap { segment in
-                segment.file.map { (base: segment.baseOffset, file: $0, size: segment.size) }
-            }
+            let before = segments.filter { $0.baseOffset < first.baseOffset }.compactMap(\.stored)
             ledger = try LogRecovery.ledger(
                 directory, disk: disk, upTo: first.baseOffset, segments: before, dropsOthers: false)
         }
@@ -235,7 +241,7 @@ struct LogRecovery {
             guard let file = segment.file else { continue }
             var found: [AbortedTransaction] = []
             if hasMarkers {
-                var scanner = BatchScanner(file, from: 0, to: segment.size)
+                var scanner = BatchScanner(file, from: 0, to: segment.size, damaged: segment.damaged)
                 while let (header, bytes) = try scanner.next() {
                     guard header.magic == 2, let batch = try? RecordBatch(bytes) else { continue }
                     if let aborted = ledger.appended(batch) { found.append(aborted) }
@@ -307,9 +313,11 @@ struct LogRecovery {
         }
     }
 
-    /// Reads the whole segment, cuts it at the first bad batch, and makes its indexes anew.
+    /// Reads the whole segment, cuts it at the first batch that is bad and was never synced, passes over damage to what was, and
+    /// makes its indexes anew.
+    /// - Parameter durable: everything below was synced once.
     private mutating func mend(
-        _ file: any File, _ base: Offset, expecting: Offset
+        _ file: any File, _ base: Offset, expecting: Offset, next: Offset?, durable: Offset
     ) throws(DiskError) -> (Segment, isWhole: Bool) {
         let segment = Segment(baseOffset: base, directory: directory, nowMs: nowMs, disk: disk)
         segment.file = file
@@ -322,11 +330,22 @@ struct LogRecovery {
         var maxTimestamp: Int64 = -1
         var offsetOfMax = base
         var firstTimestamp: Int64?
-        while let (header, bytes) = try scanner.next() {
-            // Old formats' wrappers tell their last offset only.
-            guard header.magic < 2 || header.baseOffset >= expected, header.lastOffset >= expected,
-                header.lastOffset - base <= Int64(Int32.max), valid <= Int64(Int32.max), header.matches(bytes)
-            else { break }
+        while true {
+            guard let (header, bytes) = try scanner.next(),
+                header.lastOffset - base <= Int64(Int32.max), valid <= Int64(Int32.max),
+                SegmentCheck.isGood(header, bytes, expected, next ?? .max)
+            else {
+                guard valid < file.size, BadBatch(at: expected, durableBelow: durable) == .damage else { break }
+                let limit = next ?? .max
+                let (position, offset) = try Resync.nextGood(file, after: valid, to: file.size, expected, limit)
+                // Nothing good follows: the log goes on where it had been synced to.
+                let end = offset == .max ? durable : max(expected, offset)
+                segment.damaged.append(
+                    DamagedStretch(segment: base, bytes: valid..<position, offsets: expected..<end))
+                (valid, expected) = (position, end)
+                scanner = BatchScanner(file, from: position, to: file.size)
+                continue
+            }
             if firstTimestamp == nil { firstTimestamp = header.maxTimestamp }
             if header.isControl { hasMarkers = true }
             if header.maxTimestamp > maxTimestamp {
@@ -345,6 +364,9 @@ struct LogRecovery {
             size: valid, maxTimestamp: maxTimestamp, offsetOfMaxTimestamp: offsetOfMax, firstTimestamp: firstTimestamp)
         segment.finishTimes()
         let isWhole = valid == file.size
+        if isWhole, next == nil, expected < durable {
+            repairs.append("the log ends at \(expected): what was synced up to \(durable) is gone from the disk")
+        }
         if !isWhole {
             repairs.append("cut segment \(base) from \(file.size) to \(valid) bytes")
             try file.truncate(to: valid)
@@ -361,8 +383,13 @@ struct LogRecovery {
     private func lastOffset(of segment: Segment) throws(DiskError) -> Offset? {
         guard let file = segment.file else { return nil }
         var last: Offset?
-        var scanner = HeaderScanner(file, from: try segment.offsetIndex.last()?.position ?? 0, to: segment.size)
+        var scanner = HeaderScanner(
+            file, from: try segment.offsetIndex.last()?.position ?? 0, to: segment.size, damaged: segment.damaged)
         while let header = try scanner.next() { last = header.lastOffset }
+        // What lay in a damaged end keeps its offsets: they were given out.
+        if let stretch = segment.damaged.last, stretch.bytes.upperBound == segment.size {
+            return stretch.offsets.upperBound - 1
+        }
         return last
     }
 
@@ -386,7 +413,8 @@ struct LogRecovery {
             guard let file = segment.file else { continue }
             if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
             var scanner = HeaderScanner(
-                file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size)
+                file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size,
+                damaged: segment.damaged)
             while let header = try scanner.next() {
                 guard header.lastOffset >= offset else { continue }
                 if header.leaderEpoch > cache.latest ?? .none {
@@ -400,7 +428,7 @@ struct LogRecovery {
 
     /// The newest believable snapshot at or below `end`, and what was written after it. Reads nothing after a clean stop.
     static func ledger(
-        _ directory: String, disk: any Disk, upTo end: Offset, segments: [(base: Offset, file: any File, size: Int64)],
+        _ directory: String, disk: any Disk, upTo end: Offset, segments: [StoredSegment],
         dropsOthers: Bool = true
     ) throws(DiskError) -> ProducerLedger {
         var from = segments.first?.base ?? 0
@@ -422,7 +450,7 @@ struct LogRecovery {
         }
         for (index, segment) in segments.enumerated() where from < end {
             if index + 1 < segments.count, segments[index + 1].base <= from { continue }
-            var scanner = BatchScanner(segment.file, from: 0, to: segment.size)
+            var scanner = BatchScanner(segment.file, from: 0, to: segment.size, damaged: segment.damaged)
             while let (header, bytes) = try scanner.next() {
                 guard header.magic == 2, header.baseOffset >= from, let batch = try? RecordBatch(bytes) else {
                     continue

@@ -39,6 +39,12 @@ final class OffsetIndex {
         withUnsafeBytes(of: &words) { file.append($0) }
     }
 
+    /// The last entry that is not behind `offset`.
+    func entry(atOrBefore offset: Offset) throws(DiskError) -> Entry? {
+        let index = try file.lastIndex { self.decoded($0).offset <= offset }
+        return index < 0 ? nil : try entry(index)
+    }
+
     /// A place at or before the batch that holds `offset`.
     func position(atOrBefore offset: Offset) throws(DiskError) -> Int64 {
         let index = try file.lastIndex { self.decoded($0).offset <= offset }

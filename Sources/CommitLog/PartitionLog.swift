@@ -76,6 +76,10 @@ package final class PartitionLog {
     package internal(set) var offlineReason: String?
     /// Told once, when the log goes offline.
     package var wentOffline: ((String) -> Void)?
+    /// There is more in ``damage``, or in ``suspects``.
+    package var foundDamage: (() -> Void)?
+    /// Segments, by their bases, in which a reader met something that is no batch: they should be checked soon.
+    package internal(set) var suspects: Set<Offset> = []
 
     // MARK: Ends
 

@@ -18,30 +18,50 @@ extension PartitionLog {
         let bound = min(below, logEndOffset)
         let nothing = LogSlice(region: nil, startOffset: offset)
         guard offset < bound, maxBytes > 0 || atLeastOneBatch else { return nothing }
+        let found: Result<LogSlice, ReadError>
         do throws(DiskError) {
-            var index = segmentIndex(of: offset)
-            // A batch at or behind `offset` may be in a later segment: compaction leaves gaps.
-            while index < segments.count, segments[index].baseOffset < bound {
-                let segment = segments[index]
-                guard let first = try place(of: offset, in: segment) else {
-                    index += 1
-                    continue
-                }
-                guard first.baseOffset < bound, let file = segment.file else { return nothing }
-                let end = try position(of: bound, inSegmentAt: index)
-                guard end > first.position else { return nothing }
-                let wanted = atLeastOneBatch ? max(maxBytes, first.size) : maxBytes
-                let length = Int(min(end - first.position, Int64(wanted)))
-                return LogSlice(
-                    region: FileRegion(file: file, offset: first.position, length: length),
-                    startOffset: first.baseOffset)
-            }
-            return nothing
+            found = try slice(from: offset, maxBytes: maxBytes, bound: bound, atLeastOneBatch: atLeastOneBatch)
         } catch {
             // Out of memory or descriptors says nothing about the disk.
             if ![12, 23, 24].contains(error.code) { fail(error) }
             throw .disk(error)
         }
+        return try found.get()
+    }
+
+    private func slice(
+        from offset: Offset, maxBytes: Int, bound: Offset, atLeastOneBatch: Bool
+    ) throws(DiskError) -> Result<LogSlice, ReadError> {
+        let nothing = LogSlice(region: nil, startOffset: offset)
+        var index = segmentIndex(of: offset)
+        // A batch at or behind `offset` may be in a later segment: compaction leaves gaps.
+        while index < segments.count, segments[index].baseOffset < bound {
+            let segment = segments[index]
+            if let stretch = segment.damaged.covering(offset) { return .failure(.damaged(stretch)) }
+            let first: Segment.Place
+            switch try find(offset, in: segment) {
+            case .found(let place): first = place
+            case .nothing:
+                index += 1
+                continue
+            // Never passed over as if compaction had left nothing there.
+            case .noBatch(let position):
+                return .failure(.damaged(suspect(segment, at: index, position, offset)))
+            }
+            guard first.baseOffset < bound, let file = segment.file else { break }
+            var end = try position(of: bound, inSegmentAt: index)
+            if let next = segment.damaged.first(where: { $0.bytes.lowerBound >= first.position }) {
+                end = min(end, next.bytes.lowerBound)
+            }
+            guard end > first.position else { break }
+            let wanted = atLeastOneBatch ? max(maxBytes, first.size) : maxBytes
+            let length = Int(min(end - first.position, Int64(wanted)))
+            return .success(
+                LogSlice(
+                    region: FileRegion(file: file, offset: first.position, length: length),
+                    startOffset: first.baseOffset))
+        }
+        return .success(nothing)
     }
 
     /// Of the last segment whose base is not above `offset`.
@@ -55,9 +75,24 @@ extension PartitionLog {
         return low
     }
 
+    private func find(_ offset: Offset, in segment: Segment) throws(DiskError) -> Segment.Finding {
+        if segment === active, let place = recent.place(of: offset) { return .found(place) }
+        return try segment.find(offset)
+    }
+
     private func place(of offset: Offset, in segment: Segment) throws(DiskError) -> Segment.Place? {
-        if segment === active, let place = recent.place(of: offset) { return place }
-        return try segment.place(of: offset)
+        if case .found(let place) = try find(offset, in: segment) { return place }
+        return nil
+    }
+
+    /// Batches break off at `position`: how far the damage goes, the next check of the segment tells.
+    private func suspect(_ segment: Segment, at index: Int, _ position: Int64, _ offset: Offset) -> DamagedStretch {
+        suspects.insert(segment.baseOffset)
+        foundDamage?()
+        let end = index + 1 < segments.count ? segments[index + 1].baseOffset : logEndOffset
+        return DamagedStretch(
+            segment: segment.baseOffset, bytes: position..<max(position, segment.size),
+            offsets: offset..<max(offset + 1, end))
     }
 
     /// Where a segment's part below `bound` ends: never behind what has been written. What waits for a slow disk may be in an

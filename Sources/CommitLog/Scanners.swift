@@ -8,16 +8,19 @@ struct HeaderScanner: ~Copyable {
 
     private let file: any File
     private let end: Int64
-    private var position: Int64
+    private(set) var position: Int64
     /// Where the batch last given begins.
     private(set) var batchPosition: Int64
     private let buffer: UnsafeMutableRawBufferPointer
     private var bufferStart: Int64 = 0
     private var buffered = 0
+    private let damaged: [DamagedStretch]
 
-    init(_ file: any File, from position: Int64, to end: Int64) {
+    /// - Parameter damaged: what is passed over.
+    init(_ file: any File, from position: Int64, to end: Int64, damaged: [DamagedStretch] = []) {
         self.file = file
         self.end = end
+        self.damaged = damaged
         self.position = position
         batchPosition = position
         buffer = .allocate(byteCount: HeaderScanner.chunk, alignment: 16)
@@ -25,8 +28,12 @@ struct HeaderScanner: ~Copyable {
 
     deinit { buffer.deallocate() }
 
+    /// Nothing is left. Where `next` gave nil and this is false, no batch begins.
+    var isAtEnd: Bool { position >= end }
+
     /// Nil at the end, and where no whole batch can begin.
     mutating func next() throws(DiskError) -> BatchHeader? {
+        if !damaged.isEmpty { position = damaged.skip(position) }
         let left = end - position
         guard left >= 26 else { return nil }
         let wanted = Int(min(Int64(BatchHeader.wanted), left))
@@ -57,10 +64,13 @@ struct BatchScanner: ~Copyable {
     private var buffer: UnsafeMutableRawBufferPointer
     private var bufferStart: Int64
     private var buffered = 0
+    private let damaged: [DamagedStretch]
 
-    init(_ file: any File, from position: Int64, to end: Int64) {
+    /// - Parameter damaged: what is passed over.
+    init(_ file: any File, from position: Int64, to end: Int64, damaged: [DamagedStretch] = []) {
         self.file = file
         self.end = end
+        self.damaged = damaged
         self.position = position
         batchPosition = position
         bufferStart = position
@@ -71,6 +81,7 @@ struct BatchScanner: ~Copyable {
 
     /// The next batch's header and bytes, valid until the next call. Nil at the end, and where no whole batch can begin.
     mutating func next() throws(DiskError) -> (header: BatchHeader, bytes: UnsafeRawBufferPointer)? {
+        if !damaged.isEmpty { position = damaged.skip(position) }
         let left = end - position
         guard left >= 26 else { return nil }
         let peek = try bytes(Int(min(Int64(BatchHeader.wanted), left)))

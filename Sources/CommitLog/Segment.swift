@@ -64,6 +64,9 @@ final class Segment {
         }
     }
 
+    /// Known to be so, by position.
+    var damaged: [DamagedStretch] = []
+
     /// Aborted transactions whose markers are here; nil when they are in the file alone.
     var aborted: [AbortedTransaction]? = []
 
@@ -90,6 +93,11 @@ final class Segment {
             firstTimestamp = try scanner.next()?.maxTimestamp
         }
         return firstTimestamp ?? -1
+    }
+
+    /// For work that a lane does.
+    var stored: StoredSegment? {
+        file.map { StoredSegment(base: baseOffset, file: $0, size: size, damaged: damaged) }
     }
 
     /// It grows no more, and its indexes are in their files.
@@ -149,16 +157,47 @@ final class Segment {
         var size: Int
     }
 
+    enum Finding: Equatable {
+        case found(Place)
+        /// The segment ends before.
+        case nothing
+        /// Batches should follow each other and do not: nobody may go on behind it as if nothing had been there.
+        case noBatch(position: Int64)
+    }
+
     /// The first batch whose last offset is at least `offset`.
     func place(of offset: Offset) throws(DiskError) -> Place? {
-        guard let file else { return nil }
-        var scanner = HeaderScanner(file, from: try offsetIndex.position(atOrBefore: offset), to: written)
+        if case .found(let place) = try find(offset) { return place }
+        return nil
+    }
+
+    func find(_ offset: Offset) throws(DiskError) -> Finding {
+        guard let file else { return .nothing }
+        if let entry = try offsetIndex.entry(atOrBefore: offset), entry.position < written {
+            let found = try scan(file, from: entry.position, for: offset, notBehind: entry.offset)
+            // The index may be what is wrong: the log itself decides.
+            if case .noBatch = found {} else { return found }
+        }
+        return try scan(file, from: 0, for: offset, notBehind: .max)
+    }
+
+    /// - Parameter first: the batch at `position` begins no later.
+    private func scan(
+        _ file: any File, from position: Int64, for offset: Offset, notBehind first: Offset
+    ) throws(DiskError) -> Finding {
+        var scanner = HeaderScanner(file, from: position, to: written, damaged: damaged)
+        var isFirst = damaged.skip(position) == position
+        var last: Offset = -1
         while let header = try scanner.next() {
+            if isFirst, header.baseOffset > first { return .noBatch(position: position) }
+            isFirst = false
+            guard header.lastOffset > last else { return .noBatch(position: scanner.batchPosition) }
+            last = header.lastOffset
             if header.lastOffset >= offset {
-                return Place(baseOffset: header.baseOffset, position: scanner.batchPosition, size: header.size)
+                return .found(Place(baseOffset: header.baseOffset, position: scanner.batchPosition, size: header.size))
             }
         }
-        return nil
+        return scanner.isAtEnd ? .nothing : .noBatch(position: scanner.position)
     }
 
     /// Cuts the view to `position`, where the batch at or behind `offset` begins. The file itself is cut by somebody else.
@@ -169,6 +208,7 @@ final class Segment {
         try timeIndex.truncate(to: offset)
         size = position
         unwritten = 0
+        damaged.removeAll { $0.bytes.lowerBound >= position }
         bytesSinceIndexEntry = 0
         if position == 0 { firstTimestamp = nil }
         try readMaxTimestamp()
@@ -185,7 +225,7 @@ final class Segment {
             from = try offsetIndex.position(atOrBefore: last.offset)
         }
         guard let file else { return }
-        var scanner = HeaderScanner(file, from: from, to: size)
+        var scanner = HeaderScanner(file, from: from, to: size, damaged: damaged)
         while let header = try scanner.next() {
             guard header.maxTimestamp > maxTimestamp else { continue }
             maxTimestamp = header.maxTimestamp
@@ -201,6 +241,14 @@ final class Segment {
         self.firstTimestamp = firstTimestamp
         bytesSinceIndexEntry = 0
     }
+}
+
+/// A segment as values that a lane's helper may have.
+struct StoredSegment {
+    var base: Offset
+    var file: any File
+    var size: Int64
+    var damaged: [DamagedStretch]
 }
 
 /// How the files of a log are named.

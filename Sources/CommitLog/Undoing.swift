@@ -50,9 +50,7 @@ extension PartitionLog {
             return then()
         }
         takeBack(to: end)
-        let kept = segments.compactMap { segment in
-            segment.file.map { (base: segment.baseOffset, file: $0, size: segment.size) }
-        }
+        let kept = segments.compactMap(\.stored)
         let disk = self.disk
         let directory = self.directory
         let cut = file
