@@ -100,8 +100,9 @@ extension BrokerNode {
         partitions.moved = { [rates] in rates.sent($0, .moves) }
         partitions.directoryLost = { [weak self] _, reason, isLast in
             guard let self else { return }
-            isLast ? allDirectoriesLost(reason) : tellOfLostDirectory()
+            isLast ? allDirectoriesLost(reason) : tellOfLogDirectories()
         }
+        partitions.foundRoom = { [weak self] in self?.tellOfLogDirectories() }
         partitions.roleChanged = { [weak fetchers] host in fetchers?.roleChanged(of: host) }
         partitions.left = { [weak fetchers] partition in fetchers?.left(partition) }
         partitions.proposeInSync = { [weak publisher] host, set, epoch in
@@ -109,9 +110,9 @@ extension BrokerNode {
         }
     }
 
-    /// The controller then asks for all replicas here, and hears which ones are offline. Without a session there is no need: it asks
+    /// The controller then asks for all replicas here, and hears which ones are offline and which no longer are. Without a session there is no need: it asks
     /// a broker that comes back anyway.
-    private func tellOfLostDirectory() {
+    private func tellOfLogDirectories() {
         guard epoch != .none, let tree else { return }
         tree.multi([
             .create(
@@ -119,7 +120,7 @@ extension BrokerNode {
                 mode: .persistentSequential)
         ]) { [weak self] result in
             guard case .failure(let failure) = result, failure.error != .sessionExpired, let self else { return }
-            world.after(.milliseconds(200)) { [weak self] in self?.tellOfLostDirectory() }
+            world.after(.milliseconds(200)) { [weak self] in self?.tellOfLogDirectories() }
         }
     }
 

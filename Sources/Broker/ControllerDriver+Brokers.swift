@@ -23,6 +23,18 @@ extension ControllerDriver {
                 failed += lost.map { TopicPartition(name, $0.partitionIndex) }
             }
             if !failed.isEmpty { happened(term) { $0.replicasFailed(failed, on: broker) } }
+            var served = response.partitionErrors.filter { $0.errorCode == .none }
+                .map { TopicPartition($0.topicName, $0.partitionIndex) }
+            for topic in response.topics {
+                guard let name = request.topicStates.first(where: { $0.topicID == topic.topicID })?.topicName else {
+                    continue
+                }
+                served += topic.partitionErrors.filter { $0.errorCode == .none }
+                    .map { TopicPartition(name, $0.partitionIndex) }
+            }
+            if term.core?.hasFailedReplica(of: served, on: broker) == true {
+                happened(term) { $0.replicasServing(served, on: broker) }
+            }
         case (.listOffsets, .listOffsets(let response)):
             guard let life = term.core?.view.brokers[broker]?.epoch else { return }
             var ends: [TopicPartition: LogEnd?] = [:]

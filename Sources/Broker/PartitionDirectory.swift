@@ -58,6 +58,10 @@ package final class PartitionDirectory {
     package private(set) var unusable: [(path: String, reason: String)] = []
     /// A directory has failed; the last one if no other is left.
     package var directoryLost: ((_ path: String, _ reason: String, _ isLast: Bool) -> Void)?
+    /// Replicas that could not be made for want of room may be ordered again.
+    var foundRoom: (() -> Void)?
+    /// Directories in which they should lie.
+    private var wantsRoom: Set<String> = []
     /// Replicas on their way to another directory.
     private(set) lazy var movers = ReplicaMovers(world: world, pause: { [weak self] in self?.movePause() ?? .zero }) {
         [weak self] in self?.moved($0)
@@ -180,13 +184,24 @@ package final class PartitionDirectory {
         var left = wanted.count
         guard left > 0 else { return then() }
         for (directory, logs) in wanted {
-            directory.createLogs(logs) { [journal] errors in
+            directory.createLogs(logs) { [journal, weak self] errors in
+                if errors.values.contains(where: \.isWantOfRoom) { self?.waitForRoom(directory) }
                 for (partition, error) in errors.sorted(by: { $0.key < $1.key }) {
                     journal.error("could not make a log", ["partition": partition, "reason": error.description])
                 }
                 left -= 1
                 if left == 0 { then() }
             }
+        }
+    }
+
+    /// A replica that found no room for its first file has answered with an error: the controller must be asked for it once more.
+    private func waitForRoom(_ directory: LogDirectory) {
+        guard wantsRoom.insert(directory.path).inserted else { return }
+        directory.room.whenThereIsRoom { [weak self] in
+            guard let self, directory.offlineReason == nil else { return }
+            wantsRoom.remove(directory.path)
+            foundRoom?()
         }
     }
 

@@ -123,7 +123,7 @@ package final class PartitionHost {
     package var isLeader: Bool { role == .leader }
     package var highWatermark: Offset { role == .leader ? leader.highWatermark : follower.highWatermark }
     /// What a `read_committed` consumer may see.
-    package var lastStable: Offset { min(highWatermark, log.firstUnstableOffset ?? .max) }
+    package var lastStable: Offset { log.lastStableOffset(highWatermark: highWatermark) }
     package var isOffline: Bool { log.offlineReason != nil }
 
     // MARK: Roles

@@ -58,7 +58,7 @@ package final class DiskRoom {
     }
 
     /// Calls back once, when there is room again: soon, when there is.
-    func whenThereIsRoom(_ work: @escaping () -> Void) {
+    package func whenThereIsRoom(_ work: @escaping () -> Void) {
         guard isOpen else { return }
         if isFull { waiting.append(work) } else { world.after(DiskRoom.whileFull, work) }
     }

@@ -231,7 +231,7 @@ package final class LogDirectory {
             directory, disk: disk, settings: settings,
             recoveryPoint: name == nil ? recoveryPoints[partition] ?? 0 : 0,
             logStart: max(name == nil ? logStarts[partition] ?? 0 : 0, offset), isClean: isClean, lostPower: lostPower,
-            nowMs: world.clock.wallMs)
+            highWatermark: name == nil ? highWatermarks[partition] : nil, nowMs: world.clock.wallMs)
         for repair in loaded.repairs {
             world.journal.warning("log was mended", ["partition": partition, "what": repair])
         }

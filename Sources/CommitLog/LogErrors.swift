@@ -60,12 +60,15 @@ package struct LogOpenError: Error, Equatable, CustomStringConvertible {
     package var description: String
     /// The disk itself refuses (EPERM, EIO, EACCES, ENOSPC, EROFS, EDQUOT): other directories may serve without this one.
     package var isDiskFailure = false
+    /// The disk is full: worth trying again when there is room.
+    package var isWantOfRoom = false
     package init(path: String, _ description: String) {
         self.path = path
         self.description = description
     }
     package init(_ error: DiskError) {
         self.init(path: error.path, error.description)
+        isWantOfRoom = error.isWantOfRoom
         isDiskFailure = [1, 5, 13, 28, 30, 122].contains(error.code)
     }
 }

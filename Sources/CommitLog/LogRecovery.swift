@@ -43,6 +43,8 @@ struct LogRecovery {
     /// Of the last segment too; with a clean stop all that lies before it was synced as well.
     private var recoveryPoint: Offset = 0
     private var isClean = false
+    /// As it was known last; nil when nobody knows.
+    private var highWatermark: Offset?
     /// Bases of segments that were read whole.
     private var mendedBases: [Offset] = []
     /// Transactions end in them.
@@ -60,11 +62,11 @@ struct LogRecovery {
     ///   otherwise what compaction left to a follower.
     static func load(
         _ directory: String, disk: any Disk, settings: LogSettings, recoveryPoint: Offset, logStart: Offset,
-        isClean: Bool,
-        lostPower: Bool, nowMs: Int64
+        isClean: Bool, lostPower: Bool, highWatermark: Offset? = nil, nowMs: Int64
     ) throws(DiskError) -> LoadedLog {
         var recovery = LogRecovery(directory: directory, disk: disk, settings: settings, nowMs: nowMs)
         recovery.cutsAtGaps = lostPower && !isClean
+        recovery.highWatermark = highWatermark
         return try recovery.load(recoveryPoint: recoveryPoint, logStart: logStart, isClean: isClean)
     }
 
@@ -107,9 +109,15 @@ struct LogRecovery {
             try disk.replace("\(directory)/\(PartitionLog.epochFile)", with: Array(cache.text.utf8))
             stored = cache
         }
-        let ledger = try LogRecovery.ledger(
-            directory, disk: disk, upTo: nextOffset,
-            segments: segments.compactMap(\.stored))
+        var ledger = try LogRecovery.ledger(
+            directory, disk: disk, upTo: nextOffset, segments: segments.compactMap(\.stored))
+        let committed = max(start, min(highWatermark ?? start, nextOffset))
+        if ledger.hasSeenMarkers, try hasMarkers(from: committed) {
+            ledger.takeEndings(
+                from: try LogRecovery.ledger(
+                    directory, disk: disk, upTo: nextOffset, segments: segments.compactMap(\.stored),
+                    snapshotsUpTo: committed, dropsOthers: false))
+        }
         return LoadedLog(
             segments: segments, logStartOffset: start, nextOffset: nextOffset,
             recoveryPoint: isClean ? nextOffset : min(recoveryPoint, nextOffset), ledger: ledger, epochs: cache,
@@ -426,10 +434,25 @@ struct LogRecovery {
 
     // MARK: Producers
 
+    /// Whether a transaction ends at or behind `offset`: unless its marker is committed, readers of committed records wait for it.
+    private func hasMarkers(from offset: Offset) throws(DiskError) -> Bool {
+        for (index, segment) in segments.enumerated() {
+            guard let file = segment.file else { continue }
+            if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
+            var scanner = HeaderScanner(
+                file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size,
+                damaged: segment.damaged)
+            while let header = try scanner.next() {
+                if header.lastOffset >= offset, header.isControl { return true }
+            }
+        }
+        return false
+    }
+
     /// The newest believable snapshot at or below `end`, and what was written after it. Reads nothing after a clean stop.
     static func ledger(
         _ directory: String, disk: any Disk, upTo end: Offset, segments: [StoredSegment],
-        dropsOthers: Bool = true
+        snapshotsUpTo: Offset = .max, dropsOthers: Bool = true
     ) throws(DiskError) -> ProducerLedger {
         var from = segments.first?.base ?? 0
         var ledger = ProducerLedger(fromFirstRecord: from == 0)
@@ -438,7 +461,7 @@ struct LogRecovery {
         }
         for offset in snapshots.sorted(by: >) {
             let path = SegmentFiles.path(directory, offset, .snapshot)
-            if offset <= end, let bytes = try? disk.contents(path),
+            if offset <= min(end, snapshotsUpTo), let bytes = try? disk.contents(path),
                 let found = bytes.withUnsafeBytes({ ProducerSnapshot.ledger($0) })
             {
                 ledger = found

@@ -167,6 +167,12 @@ package struct ProducerLedger: Equatable {
         }
     }
 
+    /// Whether a transaction of somebody who is remembered ever ended here.
+    var hasSeenMarkers: Bool { entries.values.contains { $0.coordinatorEpoch >= 0 } }
+
+    /// A snapshot tells which transactions are open, not which ended a moment ago: the records do.
+    mutating func takeEndings(from other: ProducerLedger) { endings = other.endings }
+
     mutating func restore(_ producerID: Int64, _ entry: Entry) {
         if entry.transactionStart != nil { openTransactions += 1 }
         entries[producerID] = entry

@@ -122,6 +122,17 @@ extension ControllerCore {
         return settle(failed)
     }
 
+    package func hasFailedReplica(of partitions: [TopicPartition], on broker: BrokerID) -> Bool {
+        partitions.contains { view[$0]?.failedReplicas.contains(broker) == true }
+    }
+
+    /// A broker took up these, which it could not serve before: there was no room for their first files.
+    package mutating func replicasServing(_ partitions: [TopicPartition], on broker: BrokerID) -> [Effect] {
+        let served = partitions.sorted().filter { view[$0]?.failedReplicas.contains(broker) == true }
+        for partition in served { view[partition]?.failedReplicas.removeAll { $0 == broker } }
+        return settle(served)
+    }
+
     // MARK: Controlled shutdown
 
     struct Shutdown: Equatable, Sendable {

@@ -124,6 +124,18 @@ struct LogDirectoriesTests {
         #expect(try stage.produce(["20"], to: "t")?.baseOffset == 20)
     }
 
+    @Test("a partition that found no room for its first file is there by itself when there is room")
+    func noRoomAtBirth() throws {
+        let stage = Stage()
+        stage.start(0)
+        try #require(stage.whenServing(0))
+        stage.simulation.node("broker-0").storage.fail(.createDirectory, of: "/logs/t-0", code: 28, times: 3)
+        try? stage.makeTopic("t", [[0]])
+        #expect(stage.simulation.run(within: .seconds(30)) { stage.node(0)?.partitions.host("t", 0)?.isLeader == true })
+        #expect(try stage.produce(["a"], to: "t", 0)?.errorCode == ErrorCode.none)
+        #expect(stage.simulation.node("broker-0").lines.contains { $0.text == "could not make a log" })
+    }
+
     @Test("a directory that fails takes its own replicas offline and no others; the last one ends the broker")
     func failing() throws {
         let stage = try stage()
