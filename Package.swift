@@ -69,7 +69,7 @@ let package = Package(
             "BrokerServer",
             [
                 "Bytes", "Platform", "Configuration", "ClusterModel", "CoordinationClient", "KafkaProtocol",
-                "CommitLog",
+                "Records", "CommitLog",
                 "Replication", "ConsumerGroups", "Broker",
             ]),
         module(

@@ -181,12 +181,6 @@ package struct BrokerConfig: Sendable {
                     reason: "must be one of \(known.joined(separator: ", ")): other classes cannot be loaded here")
             }
         }
-        let compression = settings[BrokerKeys.compression]
-        guard compression == "producer" else {
-            throw ConfigError(
-                key: "compression.type", value: compression,
-                reason: "packing on the broker is not supported yet; use producer and let producers choose")
-        }
     }
 
     /// `replica.selector.class` names the rack-aware one.

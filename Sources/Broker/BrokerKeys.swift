@@ -80,7 +80,13 @@ package enum BrokerKeys {
     package static let compression = ConfigKey<String>(
         "compression.type", default: "producer", oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
         importance: .high, changes: .clusterWide,
-        "producer keeps what the producer chose; others are not supported yet.")
+        "How the broker packs batches that come packed otherwise; producer keeps what the producer chose.")
+    package static let gzipLevel = CompressionLevels.gzip()
+    package static let lz4Level = CompressionLevels.lz4()
+    package static let zstdLevel = CompressionLevels.zstd()
+    package static let downConversion = ConfigKey<Bool>(
+        "log.message.downconversion.enable", default: true, importance: .low, changes: .clusterWide,
+        "Whether consumers older than Kafka 0.11 get records in their format, or UNSUPPORTED_VERSION.")
 
     // MARK: Logs
 
@@ -248,7 +254,8 @@ package enum BrokerKeys {
         brokerID, generateID, reservedMaxID, rack, coordinator, coordinatorConnectTimeout, sessionTimeout, listeners,
         advertisedListeners, protocolMap, interBrokerListener, interBrokerProtocol, requestMaxBytes, maxIdle,
         requestTimeout, fetchMaxBytes, fetchSessionSlots, autoCreate, partitions, replicationFactor, deleteTopics,
-        minInSync, uncleanElection, messageMaxBytes, compression, logDir, logDirs, segmentBytes, rollHours, rollMs,
+        minInSync, uncleanElection, messageMaxBytes, compression, gzipLevel, lz4Level, zstdLevel, downConversion,
+        logDir, logDirs, segmentBytes, rollHours, rollMs,
         rollJitterHours, rollJitterMs, retentionHours, retentionMinutes, retentionMs, retentionBytes, retentionCheck,
         minFreeBytes,
         deleteDelay, flushMessages, flushMs, flushScheduler, recoveryCheckpoint, indexInterval, indexBytes,

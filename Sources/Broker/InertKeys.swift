@@ -66,9 +66,6 @@ enum InertKeys {
         broker.heartbeat.interval.ms int 2000 - medium read-only
         broker.session.timeout.ms int 9000 - medium read-only
         client.quota.callback.class class null - low read-only
-        compression.gzip.level int -1 - medium cluster-wide
-        compression.lz4.level int 9 1...17 medium cluster-wide
-        compression.zstd.level int 3 -131072...22 medium cluster-wide
         connection.failed.authentication.delay.ms int 100 0... low read-only
         connections.max.reauth.ms long 0 - medium read-only
         control.plane.listener.name string null - high read-only
@@ -129,7 +126,6 @@ enum InertKeys {
         log.initial.task.delay.ms long 30000 0... low read-only
         log.local.retention.bytes long -2 -2... medium cluster-wide
         log.local.retention.ms long -2 -2... medium cluster-wide
-        log.message.downconversion.enable boolean true - low cluster-wide
         log.message.format.version string 3.0-IV1 - medium read-only
         log.preallocate boolean false - medium cluster-wide
         max.connection.creation.rate int 2147483647 0... medium cluster-wide

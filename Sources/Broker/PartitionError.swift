@@ -39,17 +39,16 @@ package enum PartitionError: Error, Equatable {
         }
     }
 
-    /// Records at fault, by their places in the batch, and what is wrong with each.
-    package var recordErrors: (places: [Int32], reason: String)? {
-        guard case .records(.records(let places, let reason)) = self else { return nil }
-        return (places, reason)
+    /// Records at fault, and what is wrong with each.
+    package var recordFaults: RecordFaults? {
+        guard case .records(.records(let faults)) = self else { return nil }
+        return faults
     }
 
     /// Words for the reply's error message, where there is more to say than the code does.
     package var detail: String? {
         switch self {
-        case .records(.records(let places, let reason)):
-            "One or more records have been rejected: \(places.count) of them. \(reason)"
+        case .records(.records(let faults)): faults.summary
         case .records(let error): "\(error)"
         case .append(.noRoom(let directory)): "no room is left for records in \(directory): try again later"
         case .append(let error): "\(error)"

@@ -217,6 +217,8 @@ package final class PartitionHost {
         rules.oldestMs = config.timestampBeforeMaxMs
         rules.newestMs = config.timestampAfterMaxMs
         rules.usesLogAppendTime = config.usesLogAppendTime
+        rules.packing = config.packing
+        rules.partition = "\(partition)"
     }
 
     // MARK: Appending
@@ -235,28 +237,33 @@ package final class PartitionHost {
             turnedAway.note(UnsafeRawBufferPointer(bytes), refusal, at: surroundings.clock.now)
             return then(.failure(refusal))
         }
-        if config.usesLogAppendTime || rules.oldestMs != .max || rules.newestMs != .max {
-            rules.nowMs = surroundings.clock.wallMs
-        }
+        if rules.boundsTimestamps { rules.nowMs = surroundings.clock.wallMs }
         rules.allowsZstd = allowsZstd
         do throws(RecordError) {
             if isOldFormat, let converted = try BatchConversion.upConvert(UnsafeRawBufferPointer(bytes), rules) {
-                var converted = converted
-                return converted.withUnsafeMutableBytes { write($0, then: then) }
+                return write(rebuilt: converted, then: then)
             }
-            if !isOldFormat {
-                let batch = try BatchValidator.checkProduced(UnsafeRawBufferPointer(bytes), rules)
-                // Nobody could ever end its transaction, and readers of committed records would wait behind it for
-                // ever.
-                if batch.isTransactional { return then(.failure(.noTransactions)) }
-                if let refusal = turnedAway.refusal(of: batch, behind: log.ledger, at: surroundings.clock.now) {
-                    return then(.failure(refusal))
-                }
+            let batch = try BatchValidator.checkProduced(UnsafeRawBufferPointer(bytes), rules)
+            // Nobody could ever end its transaction, and readers of committed records would wait behind it for
+            // ever.
+            if batch.isTransactional { return then(.failure(.noTransactions)) }
+            if let refusal = turnedAway.refusal(of: batch, behind: log.ledger, at: surroundings.clock.now) {
+                return then(.failure(refusal))
+            }
+            if let rebuilt = try BatchPreparation.prepare(bytes, batch, rules) {
+                return write(rebuilt: rebuilt, then: then)
             }
         } catch {
             return then(.failure(.records(error)))
         }
         write(bytes, then: then)
+    }
+
+    private func write(
+        rebuilt: [UInt8], then: @escaping (Result<(range: AppendedRange, timestamp: Int64), PartitionError>) -> Void
+    ) {
+        var rebuilt = rebuilt
+        rebuilt.withUnsafeMutableBytes { write($0, then: then) }
     }
 
     private func write(
@@ -295,7 +302,8 @@ package final class PartitionHost {
                     performCollected()
                 }
                 surroundings.waiting.wake(place)
-                then(.success((range, timestamp)))
+                // What was written before tells its own time.
+                then(.success((range, range.isDuplicate ? range.maxTimestamp : timestamp)))
             }
         }
     }

@@ -1,6 +1,7 @@
 import ClusterModel
 import CommitLog
 import Configuration
+import Records
 import Replication
 
 /// A topic's settings as its partitions need them: its own values, else the broker's.
@@ -27,6 +28,10 @@ package struct TopicConfig: Equatable, Sendable {
     /// `message.timestamp.before.max.ms`, `message.timestamp.after.max.ms`
     package var timestampBeforeMaxMs = Int64.max
     package var timestampAfterMaxMs = Int64.max
+    /// `compression.type` and the level of its codec; nil for `producer`: batches stay as they come.
+    package var packing: BatchValidator.Packing?
+    /// `message.downconversion.enable`: consumers that speak Fetch 0 to 3 get records in their format.
+    package var convertsForOldConsumers = true
     /// `unclean.leader.election.enable`
     package var allowsUncleanElection = false
     /// `leader.replication.throttled.replicas`, `follower.replication.throttled.replicas`
@@ -74,6 +79,14 @@ package struct TopicConfig: Equatable, Sendable {
         if timestampBeforeMaxMs == .max { timestampBeforeMaxMs = both }
         timestampAfterMaxMs = Int64(value(TopicKeys.timestampAfter))
         if timestampAfterMaxMs == .max { timestampAfterMaxMs = both }
+        packing = BatchValidator.Packing(type: value(TopicKeys.compression)) { codec in
+            switch codec {
+            case "gzip": value(TopicKeys.gzipLevel)
+            case "lz4": value(TopicKeys.lz4Level)
+            default: value(TopicKeys.zstdLevel)
+            }
+        }
+        convertsForOldConsumers = value(TopicKeys.downConversion)
         allowsUncleanElection = value(TopicKeys.uncleanElection)
         leaderThrottled = overrides[TopicKeys.leaderThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none
         followerThrottled = overrides[TopicKeys.followerThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none
@@ -181,7 +194,13 @@ package enum TopicKeys {
         "Whether a replica outside the in-sync set may lead when no other is left.")
     static let compression = ConfigKey<String>(
         "compression.type", default: "producer", oneOf: ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
-        "producer keeps what the producer chose.")
+        "How the broker packs batches that come packed otherwise; producer keeps what the producer chose.")
+    static let gzipLevel = CompressionLevels.gzip()
+    static let lz4Level = CompressionLevels.lz4()
+    static let zstdLevel = CompressionLevels.zstd()
+    static let downConversion = ConfigKey<Bool>(
+        "message.downconversion.enable", default: true,
+        "Whether consumers older than Kafka 0.11 get records in their format, or UNSUPPORTED_VERSION.")
 
     static let leaderThrottled = ConfigKey<[String]>(
         "leader.replication.throttled.replicas", default: [],
@@ -200,19 +219,10 @@ package enum TopicKeys {
     /// By name, as DescribeConfigs lists them.
     package static let all: [TopicKey] = [
         TopicKey(cleanupPolicy, "log.cleanup.policy"),
-        TopicKey(
-            ConfigKey<Int>(
-                "compression.gzip.level", default: -1, allowed: -1...9, "Understood; it changes nothing here."),
-            "compression.gzip.level"),
-        TopicKey(
-            ConfigKey<Int>(
-                "compression.lz4.level", default: 9, allowed: 1...17, "Understood; it changes nothing here."),
-            "compression.lz4.level"),
+        TopicKey(gzipLevel, "compression.gzip.level"),
+        TopicKey(lz4Level, "compression.lz4.level"),
         TopicKey(compression, "compression.type"),
-        TopicKey(
-            ConfigKey<Int>(
-                "compression.zstd.level", default: 3, allowed: -131_072...22, "Understood; it changes nothing here."),
-            "compression.zstd.level"),
+        TopicKey(zstdLevel, "compression.zstd.level"),
         TopicKey(deleteRetention, "log.cleaner.delete.retention.ms"),
         TopicKey(fileDeleteDelay, "log.segment.delete.delay.ms"),
         TopicKey(flushMessages, "log.flush.interval.messages"),
@@ -224,7 +234,7 @@ package enum TopicKeys {
         TopicKey(long("local.retention.ms", -2, (-2)...), "log.local.retention.ms"),
         TopicKey(maxCompactionLag, "log.cleaner.max.compaction.lag.ms"),
         TopicKey(maxMessageBytes, "message.max.bytes"),
-        TopicKey(flag("message.downconversion.enable", true), "log.message.downconversion.enable"),
+        TopicKey(downConversion, "log.message.downconversion.enable"),
         TopicKey(
             ConfigKey<String>(
                 "message.format.version", default: "3.0-IV1", "Understood; records are always of format 2."),
@@ -259,11 +269,6 @@ package enum TopicKeys {
             }
             guard let value else { return "Null value not supported for topic configs: \(name)" }
             do throws(ConfigError) { try entry.key.check(value) } catch { return error.description }
-            if name == compression.name, trimmed(value) != "producer" {
-                return
-                    "Invalid value \(value) for configuration compression.type: packing on the broker is not supported yet; "
-                    + "use producer and let producers choose"
-            }
         }
         for key in [leaderThrottled, followerThrottled] {
             guard let text = settings.last(where: { $0.name == key.name })?.value else { continue }
@@ -281,5 +286,36 @@ package enum TopicKeys {
             return "conflict topic config setting min.compaction.lag.ms (\(least)) > max.compaction.lag.ms (\(most))"
         }
         return nil
+    }
+}
+
+/// The keys of KIP-390, which topics and brokers spell alike.
+enum CompressionLevels {
+    /// -1 is zlib's own choice; 0, which would not pack at all, is none.
+    static func gzip() -> ConfigKey<Int> {
+        ConfigKey<Int>(
+            "compression.gzip.level", type: .int, default: -1, defaultText: "-1", allowedText: "[1,...,9] or -1",
+            importance: .medium, changes: .clusterWide, "How hard gzip tries, where compression.type is gzip."
+        ) { text throws(ConfigError) in
+            guard let level = Int32(text) else {
+                throw ConfigError(
+                    key: "compression.gzip.level", value: text, reason: "Not a number of type INT")
+            }
+            guard level == -1 || (1...9).contains(level) else {
+                throw ConfigError(
+                    key: "compression.gzip.level", value: text, reason: "Value must be between 1 and 9 or equal to -1")
+            }
+            return Int(level)
+        }
+    }
+    static func lz4() -> ConfigKey<Int> {
+        ConfigKey<Int>(
+            "compression.lz4.level", default: 9, allowed: 1...17, changes: .clusterWide,
+            "How hard lz4 tries, where compression.type is lz4; 9 is the fast compressor.")
+    }
+    static func zstd() -> ConfigKey<Int> {
+        ConfigKey<Int>(
+            "compression.zstd.level", default: 3, allowed: -131_072...22, changes: .clusterWide,
+            "How hard zstd tries, where compression.type is zstd.")
     }
 }

@@ -3,20 +3,33 @@ import CLZ4
 
 /// LZ4 frames as Java's clients write them: independent blocks of 64 KiB, no checksums, no content size.
 enum LZ4 {
-    static func pack(_ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?) throws(CompressionError)
-    {
+    /// - Parameter legacy: with the header checksum that readers of magic 0 expect.
+    static func pack(
+        _ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int?, legacy: Bool = false
+    ) throws(CompressionError) {
         var preferences = LZ4F_preferences_t()
         preferences.frameInfo.blockSizeID = LZ4F_max64KB
         preferences.frameInfo.blockMode = LZ4F_blockIndependent
-        // Kafka's scale begins at 1 for the fast compressor; 9, its default, also names it in the clients' library.
-        preferences.compressionLevel = Int32(clamping: level.map { $0 == 9 ? 0 : $0 } ?? 0)
+        preferences.compressionLevel = libraryLevel(level)
         preferences.autoFlush = 1
         let bound = LZ4F_compressFrameBound(bytes.count, &preferences)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: bound, alignment: 16)
         defer { memory.deallocate() }
         let packed = LZ4F_compressFrame(memory, bound, bytes.baseAddress, bytes.count, &preferences)
         guard LZ4F_isError(packed) == 0 else { throw .failed(.lz4, name(of: packed)) }
+        if legacy, packed > 6 {
+            // No content size: the header is seven bytes.
+            let covered = UnsafeRawBufferPointer(start: memory, count: 6)
+            memory.storeBytes(of: UInt8(truncatingIfNeeded: xxHash32(covered) >> 8), toByteOffset: 6, as: UInt8.self)
+        }
         out.raw(UnsafeRawBufferPointer(start: memory, count: packed))
+    }
+
+    /// Kafka's 9, the default, is the fast compressor; every other level is the thorough one's, which this library takes for meant
+    /// from 3 on (1 and 2 search as little as 3 does there).
+    static func libraryLevel(_ level: Int?) -> Int32 {
+        guard let level, level != 9 else { return 0 }
+        return Int32(clamping: min(max(level, 3), 12))
     }
 
     static func unpack(

@@ -3,14 +3,15 @@ import Bytes
 extension Codec {
     /// Packs `bytes` in Kafka's framing behind what `out` holds.
     /// - Parameter level: the codec's own scale; nil for Kafka's default.
+    /// - Parameter legacyLZ4: for a magic 0 message.
     package func pack(
-        _ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int? = nil
+        _ bytes: UnsafeRawBufferPointer, into out: inout ByteWriter, level: Int? = nil, legacyLZ4: Bool = false
     ) throws(CompressionError) {
         switch self {
         case .none: out.raw(bytes)
         case .gzip: try Gzip.pack(bytes, into: &out, level: level)
         case .snappy: try Snappy.pack(bytes, into: &out)
-        case .lz4: try LZ4.pack(bytes, into: &out, level: level)
+        case .lz4: try LZ4.pack(bytes, into: &out, level: level, legacy: legacyLZ4)
         case .zstd: try Zstd.pack(bytes, into: &out, level: level)
         }
     }
@@ -45,5 +46,26 @@ extension Codec {
         memory = try result.get()
         defer { memory.deallocate() }
         return [UInt8](memory)
+    }
+}
+
+extension Codec {
+    /// What `compression.<codec>.level` may be; nil where there is no such setting.
+    /// Rule: KIP-390.
+    package var levels: ClosedRange<Int>? {
+        switch self {
+        case .none, .snappy: nil
+        case .gzip: 1...9
+        case .lz4: 1...17
+        case .zstd: -131_072...22
+        }
+    }
+    package var defaultLevel: Int? {
+        switch self {
+        case .none, .snappy: nil
+        case .gzip: -1
+        case .lz4: 9
+        case .zstd: 3
+        }
     }
 }

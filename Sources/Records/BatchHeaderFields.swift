@@ -18,7 +18,9 @@ struct BatchHeaderFields {
     func batch(
         of records: UnsafeRawBufferPointer, codec: Codec, level: Int? = nil
     ) throws(CompressionError) -> [UInt8] {
-        var out = ByteWriter(capacity: RecordBatch.headerSize + records.count + 64)
+        // What a codec makes of them is mostly far less.
+        let expected = codec == .none ? records.count : min(records.count, 64 << 10)
+        var out = ByteWriter(capacity: RecordBatch.headerSize + expected + 64)
         out.int64(baseOffset)
         out.int32(0)
         out.int32(leaderEpoch.raw)

@@ -1,15 +1,15 @@
 import ClusterModel
 import Compression
 
-/// The leader's checks of what a client produced, in the order in which Kafka finds fault. Batches without a codec and batches
-/// with one are believed alike once their header and checksum agree: the records inside are not looked at.
+/// The leader's checks of what a client produced, in the order in which Kafka finds fault: of the header here, of the records, for
+/// topics whose settings need that, in ``BatchPreparation``.
 package enum BatchValidator {
     package struct Rules: Equatable, Sendable {
         /// `max.message.bytes`, the twelve bytes of overhead included.
         package var maxBatchBytes = 1_048_588
         /// Produce below 7 has no zstd.
         package var allowsZstd = true
-        /// `message.timestamp.before.max.ms` and `.after.max.ms`, around `nowMs`; only the batch's largest is compared.
+        /// `message.timestamp.before.max.ms` and `.after.max.ms`, around `nowMs`, for each record.
         package var oldestMs = Int64.max
         package var newestMs = Int64.max
         /// The topic's `message.timestamp.type` is LogAppendTime: timestamps will be overwritten, whatever they are.
@@ -17,7 +17,37 @@ package enum BatchValidator {
         package var nowMs: Int64 = 0
         /// The topic is compacted: a record without a key could never be replaced.
         package var needsKeys = false
+        /// `compression.type` other than `producer`: how batches are to be packed. Nil: as they come.
+        package var packing: Packing?
+        /// For the words of refusals: `topic-0`.
+        package var partition = ""
         package init() {}
+
+        /// Timestamps are compared with the clock.
+        package var boundsTimestamps: Bool { !usesLogAppendTime && (oldestMs != .max || newestMs != .max) }
+        /// Whether a batch that is packed so has to be looked into. False for a topic of default settings: its batches are
+        /// believed once header and checksum agree.
+        package func looksInside(_ codec: Codec) -> Bool {
+            needsKeys || boundsTimestamps || (packing.map { $0.codec != codec } ?? false)
+        }
+    }
+
+    /// A topic's own choice of codec and level.
+    package struct Packing: Equatable, Sendable {
+        package var codec: Codec
+        /// Nil for the codec's default.
+        package var level: Int?
+        package init(_ codec: Codec, level: Int? = nil) {
+            self.codec = codec
+            self.level = level
+        }
+
+        /// Nil for `producer` (and for what no key allows).
+        /// - Parameter level: of a codec that has levels, by its name.
+        package init?(type: String, level: (String) -> Int) {
+            guard let codec = Codec(name: type) else { return nil }
+            self.init(codec, level: codec.levels == nil ? nil : level(codec.name))
+        }
     }
 
     /// Exactly one batch, as Produce from version 3 on must bring.
@@ -59,34 +89,5 @@ package enum BatchValidator {
             guard batch.producerEpoch >= 0 else { throw .invalid("producer id with epoch \(batch.producerEpoch)") }
         }
         if batch.isTransactional, !batch.hasProducerID { throw .invalid("a transactional batch without a producer id") }
-        if !rules.usesLogAppendTime { try checkTime(batch, rules) }
-        if rules.needsKeys { try checkKeys(batch) }
-    }
-
-    /// - Throws: ``RecordError/records(_:_:)`` with every record that has none.
-    /// Cost: unpacks the batch.
-    private static func checkKeys(_ batch: RecordBatch) throws(RecordError) {
-        var iterator = try RecordIterator(batch)
-        var keyless: [Int32] = []
-        var index: Int32 = 0
-        while let record = try iterator.next() {
-            if record.key == nil { keyless.append(index) }
-            index += 1
-        }
-        guard keyless.isEmpty else { throw .records(keyless, "Compacted topic cannot accept message without key") }
-    }
-
-    private static func checkTime(_ batch: RecordBatch, _ rules: Rules) throws(RecordError) {
-        guard !batch.isLogAppendTime else {
-            throw .invalidTimestamp("a producer may not set the timestamp type LogAppendTime")
-        }
-        let largest = batch.maxTimestamp
-        guard largest >= 0 else { return }
-        if rules.oldestMs != .max, rules.nowMs - largest > rules.oldestMs {
-            throw .invalidTimestamp("timestamp \(largest) is more than \(rules.oldestMs) ms before \(rules.nowMs)")
-        }
-        if rules.newestMs != .max, largest - rules.nowMs > rules.newestMs {
-            throw .invalidTimestamp("timestamp \(largest) is more than \(rules.newestMs) ms after \(rules.nowMs)")
-        }
     }
 }

@@ -6,6 +6,8 @@ import Compression
 package struct LegacyMessage {
     /// Offset and size in front of each message.
     package static let overhead = 12
+    /// Of a message without key and value, the overhead not counted.
+    static let leastSize = 14
 
     package var offset: Offset
     package var magic: UInt8
@@ -32,7 +34,7 @@ package struct LegacyMessages {
         guard left.count >= LegacyMessage.overhead else { return nil }
         let offset = Int64(bigEndian: left.loadUnaligned(as: Int64.self))
         let size = Int(Int32(bigEndian: left.loadUnaligned(fromByteOffset: 8, as: Int32.self)))
-        guard size >= 14 else { throw .corrupt("message size \(size)") }
+        guard size >= LegacyMessage.leastSize else { throw .corrupt("message size \(size)") }
         guard size <= left.count - LegacyMessage.overhead else { return nil }
         let body = UnsafeRawBufferPointer(rebasing: left[LegacyMessage.overhead..<LegacyMessage.overhead + size])
         let crc = UInt32(bigEndian: body.loadUnaligned(as: UInt32.self))

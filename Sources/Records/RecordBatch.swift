@@ -116,7 +116,13 @@ extension RecordBatch {
         precondition(batch.count >= headerSize, "stamping a batch of \(batch.count) bytes")
         let attributes = Int16(bigEndian: batch.loadUnaligned(fromByteOffset: Field.attributes, as: Int16.self))
         batch.storeBytes(of: (attributes | logAppendTimeBit).bigEndian, toByteOffset: Field.attributes, as: Int16.self)
-        batch.storeBytes(of: timestamp.bigEndian, toByteOffset: Field.maxTimestamp, as: Int64.self)
+        correct(batch, maxTimestamp: timestamp)
+    }
+
+    /// The largest timestamp is another one than the header says. The checksum is computed anew.
+    package static func correct(_ batch: UnsafeMutableRawBufferPointer, maxTimestamp: Int64) {
+        precondition(batch.count >= headerSize, "correcting a batch of \(batch.count) bytes")
+        batch.storeBytes(of: maxTimestamp.bigEndian, toByteOffset: Field.maxTimestamp, as: Int64.self)
         let crc = Checksum.crc32c(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(batch)[Field.attributes...]))
         batch.storeBytes(of: crc.bigEndian, toByteOffset: Field.crc, as: UInt32.self)
     }
@@ -195,5 +201,27 @@ package struct BatchHeader: Equatable {
             leaderEpoch = .none
             maxTimestamp = magic == 1 ? Int64(bigEndian: bytes.loadUnaligned(fromByteOffset: 18, as: Int64.self)) : -1
         }
+    }
+}
+
+/// The whole entries of a log in a buffer, of any format, one behind another. Ends quietly at a cut one, as fetched bytes may end;
+/// throws at bytes that cannot begin an entry.
+package struct LogEntries {
+    private let bytes: UnsafeRawBufferPointer
+    /// Where the next entry begins.
+    package private(set) var position = 0
+
+    package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    package mutating func next() throws(RecordError) -> (header: BatchHeader, bytes: UnsafeRawBufferPointer)? {
+        let left = UnsafeRawBufferPointer(rebasing: bytes[position...])
+        guard left.count >= RecordBatch.overhead + 5 else { return nil }
+        let length = Int(Int32(bigEndian: left.loadUnaligned(fromByteOffset: 8, as: Int32.self)))
+        let least = left[16] == 2 ? RecordBatch.headerSize - RecordBatch.overhead : LegacyMessage.leastSize
+        guard length >= least else { throw .corrupt("an entry of \(length) bytes in magic \(left[16])") }
+        guard length + RecordBatch.overhead <= left.count else { return nil }
+        guard let header = BatchHeader(left) else { throw .corrupt("no batch begins here (magic \(left[16]))") }
+        position += header.size
+        return (header, UnsafeRawBufferPointer(rebasing: left[..<header.size]))
     }
 }

@@ -16,6 +16,8 @@ package struct RecordIterator: ~Copyable {
     private var taken: Int32 = 0
     private var reader: ByteReader
     private let unpacked: UnsafeMutableRawBufferPointer?
+    /// All records' bytes, unpacked; valid as long as the iterator.
+    let contents: UnsafeRawBufferPointer
 
     /// - Parameter limit: the bytes that the records may unpack to.
     package init(_ batch: RecordBatch, limit: Int = RecordIterator.defaultLimit) throws(RecordError) {
@@ -23,7 +25,8 @@ package struct RecordIterator: ~Copyable {
         guard batch.count >= 0 else { throw .invalid("record count \(batch.count)") }
         let memory = codec == .none || batch.count == 0 ? nil : try RecordIterator.unpack(batch.payload, codec, limit)
         unpacked = memory
-        reader = ByteReader(memory.map { UnsafeRawBufferPointer($0) } ?? batch.payload)
+        contents = memory.map { UnsafeRawBufferPointer($0) } ?? batch.payload
+        reader = ByteReader(contents)
         baseOffset = batch.baseOffset
         baseTimestamp = batch.baseTimestamp
         appendTime = batch.isLogAppendTime ? batch.maxTimestamp : nil

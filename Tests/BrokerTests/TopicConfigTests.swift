@@ -1,4 +1,5 @@
 import Configuration
+import Records
 import Testing
 
 @testable import Broker
@@ -66,6 +67,28 @@ struct TopicConfigTests {
         #expect(topic.compacts && topic.deletes)
     }
 
+    @Test("the packing is the topic's, else the broker's, with the level of its codec") func packing() throws {
+        let plain = try config([:]).topicDefaults
+        #expect(TopicConfig(overrides: [:], defaults: plain).packing == nil)
+        #expect(TopicConfig(overrides: [:], defaults: plain).convertsForOldConsumers)
+        func packing(_ overrides: [String: String], _ broker: KeyValuePairs<String, String> = [:]) throws
+            -> BatchValidator.Packing?
+        {
+            TopicConfig(overrides: overrides, defaults: try config(broker).topicDefaults).packing
+        }
+        #expect(try packing(["compression.type": "gzip"]) == .init(.gzip, level: -1))
+        #expect(try packing(["compression.type": "uncompressed"]) == .init(.none))
+        #expect(try packing(["compression.type": "snappy", "compression.gzip.level": "3"]) == .init(.snappy))
+        let broker: KeyValuePairs = [
+            "compression.type": "zstd", "compression.zstd.level": "7", "compression.lz4.level": "2",
+        ]
+        #expect(try packing([:], broker) == .init(.zstd, level: 7))
+        #expect(try packing(["compression.type": "lz4"], broker) == .init(.lz4, level: 2))
+        #expect(try packing(["compression.type": "producer"], broker) == nil)
+        let closed = try config(["log.message.downconversion.enable": "false"]).topicDefaults
+        #expect(!TopicConfig(overrides: [:], defaults: closed).convertsForOldConsumers)
+    }
+
     @Test("what cannot be set for a topic is said in Kafka's words") func problems() {
         func problem(_ name: String, _ value: String?) -> String? { TopicKeys.problem([(name: name, value: value)]) }
         #expect(problem("retention.ms", "1000") == nil)
@@ -76,7 +99,24 @@ struct TopicConfigTests {
             problem("min.insync.replicas", "0")
                 == "Invalid value 0 for configuration min.insync.replicas: Value must be at least 1")
         #expect(problem("compression.type", "producer") == nil)
-        #expect(problem("compression.type", "gzip")?.contains("not supported yet") == true)
+        for codec in ["uncompressed", "gzip", "snappy", "lz4", "zstd"] {
+            #expect(problem("compression.type", codec) == nil)
+        }
+        #expect(problem("compression.type", "none")?.contains("compression.type") == true)
+        for level in ["-1", "1", "9"] { #expect(problem("compression.gzip.level", level) == nil) }
+        for level in ["0", "10", "-2"] {
+            #expect(
+                problem("compression.gzip.level", level)
+                    == "Invalid value \(level) for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1"
+            )
+        }
+        for (name, good, bad) in [
+            ("compression.lz4.level", ["1", "17"], ["0", "18"]),
+            ("compression.zstd.level", ["-131072", "0", "22"], ["-131073", "23"]),
+        ] {
+            for level in good { #expect(problem(name, level) == nil) }
+            for level in bad { #expect(problem(name, level)?.contains("Value must be") == true) }
+        }
         #expect(
             TopicKeys.problem([("min.compaction.lag.ms", "5"), ("max.compaction.lag.ms", "4")])?.contains("5") == true)
     }
@@ -96,7 +136,8 @@ struct TopicConfigTests {
         #expect(refusal(["listeners": "PLAINTEXT://:1,PLAINTEXT://:2"])?.contains("different name") == true)
         #expect(refusal(["advertised.listeners": "SSL://x:1"])?.contains("subset") == true)
         #expect(refusal(["listeners": "SSL://:9092"])?.contains("not supported yet") == true)
-        #expect(refusal(["compression.type": "gzip"])?.contains("not supported yet") == true)
+        #expect(refusal(["compression.type": "gzip", "compression.gzip.level": "9"]) == nil)
+        #expect(refusal(["compression.gzip.level": "0"])?.contains("between 1 and 9 or equal to -1") == true)
         #expect(refusal(["log.retention.ms": "0"]) != nil)
         #expect(refusal(["zookeeper.connect": ""]) != nil)
         #expect(refusal(["broker.id": "2000"]) != nil)

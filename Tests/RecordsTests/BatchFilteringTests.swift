@@ -94,18 +94,4 @@ struct BatchFilteringTests {
             }
         }
     }
-
-    @Test("producers may not leave out keys where records are compacted") func keys() throws {
-        var rules = BatchValidator.Rules()
-        rules.needsKeys = true
-        var builder = BatchBuilder(codec: .gzip)
-        for key: [UInt8]? in [[1], nil, [], nil] { builder.append(timestamp: 1, key: key, value: nil) }
-        let bytes = try builder.build()
-        var problem: RecordError?
-        bytes.withUnsafeBytes { raw in
-            do throws(RecordError) { _ = try BatchValidator.checkProduced(raw, rules) } catch { problem = error }
-        }
-        #expect(problem == .records([1, 3], "Compacted topic cannot accept message without key"))
-        #expect(problem?.wireCode == 87)
-    }
 }

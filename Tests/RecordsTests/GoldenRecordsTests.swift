@@ -171,7 +171,15 @@ struct GoldenRecordsTests {
                 #expect(throws: RecordError.unsupportedCompression(.zstd)) { try set.get() }
                 continue
             }
-            let records = try set.get().withUnsafeBytes { try LegacyMessages.records($0) }
+            let bytes = try set.get().bytes
+            let codecs = try bytes.withUnsafeBytes { raw in
+                var codecs: Set<String> = []
+                var messages = LegacyMessages(raw)
+                while let message = try messages.next() { codecs.insert(message.codec.name) }
+                return codecs
+            }
+            #expect(codecs == Set(golden.batches.filter { !$0.control && !$0.records.isEmpty }.map(\.compression)))
+            let records = try bytes.withUnsafeBytes { try LegacyMessages.records($0) }
             let expected = golden.batches.filter { !$0.control }.flatMap { $0.records.map(\.owned) }
             #expect(records.map(\.offset) == expected.map(\.offset))
             #expect(records.map(\.value) == expected.map(\.value))
@@ -190,7 +198,19 @@ struct GoldenRecordsTests {
                     while let batch = try? batches.next() { _ = try? batch.ownedRecords(limit: 1 << 16) }
                     _ = try? LegacyMessages.records(raw, limit: 1 << 16)
                     _ = try? BatchConversion.upConvert(raw, BatchValidator.Rules(), limit: 1 << 16)
+                    for magic: UInt8 in [0, 1] {
+                        _ = try? BatchConversion.downConvert(raw, toMagic: magic, from: 0, limit: 1 << 16)
+                    }
+                    var entries = LogEntries(raw)
+                    while let entry = (try? entries.next()) ?? nil { _ = entry.header.lastOffset }
                     _ = BatchHeader(raw)
+                }
+                changed.withUnsafeMutableBytes { raw in
+                    var rules = BatchValidator.Rules()
+                    rules.packing = .init(.lz4)
+                    rules.needsKeys = true
+                    guard let batch = try? RecordBatch(UnsafeRawBufferPointer(raw)) else { return }
+                    _ = try? BatchPreparation.prepare(raw, batch, rules, limit: 1 << 16)
                 }
             }
         }

@@ -3,6 +3,7 @@ import ClusterModel
 import CommitLog
 import KafkaProtocol
 import Platform
+import Records
 import Replication
 
 /// What becomes of a Produce: with acks=0 nobody is told anything, but errors end the connection.
@@ -44,7 +45,7 @@ extension RequestRouter {
                         switch result {
                         case .success(let appended): job.appended(t, p, host, epoch, appended.range, appended.timestamp)
                         case .failure(let error):
-                            if let wrong = error.recordErrors { job.rejected(t, p, wrong.places, wrong.reason) }
+                            if let faults = error.recordFaults { job.rejected(t, p, faults.listed) }
                             job.failed(t, p, ErrorCode(rawValue: error.wireCode), error.detail)
                         }
                     }
@@ -109,11 +110,11 @@ private final class ProduceJob {
     }
 
     /// KIP-467: which records are at fault.
-    func rejected(_ t: Int, _ p: Int, _ places: [Int32], _ reason: String) {
-        response.responses[t].partitionResponses[p].recordErrors = places.map { place in
+    func rejected(_ t: Int, _ p: Int, _ faults: [RecordFaults.Fault]) {
+        response.responses[t].partitionResponses[p].recordErrors = faults.map { fault in
             .with {
-                $0.batchIndex = place
-                $0.batchIndexErrorMessage = reason
+                $0.batchIndex = fault.index
+                $0.batchIndexErrorMessage = fault.reason
             }
         }
     }
