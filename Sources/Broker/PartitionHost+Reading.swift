@@ -42,11 +42,7 @@ extension PartitionHost {
                     logStart: log.logStartOffset, divergence: divergence)
             }
         }
-        let bound: Offset
-        switch reader {
-        case .consumer(let committed, _): bound = committed ? lastStable : highWatermark
-        case .follower, .debugger: bound = log.logEndOffset
-        }
+        let bound = bound(of: reader)
         var region: FileRegion?
         do throws(ReadError) {
             guard offset >= log.logStartOffset, offset <= log.logEndOffset else {
@@ -78,6 +74,61 @@ extension PartitionHost {
             divergence: nil)
     }
 
+    /// How far it may read.
+    private func bound(of reader: Reader) -> Offset {
+        switch reader {
+        case .consumer(let committed, _): committed ? lastStable : highWatermark
+        case .follower, .debugger: log.logEndOffset
+        }
+    }
+
+    /// `read` for a consumer that speaks Fetch 0 to 3: the records in a format it knows (KIP-283).
+    /// - Parameter atLeastOne: one message or packed set at least, however large, when there is any.
+    /// Cost: reads at most `maxBytes`, and one batch if that is larger. Stretches without anything for such a consumer (markers of
+    /// transactions) are passed over, a few at a time.
+    package func read(
+        from offset: Offset, maxBytes: Int, atLeastOne: Bool, as reader: Reader, inMagic magic: UInt8
+    ) throws(PartitionError) -> (reading: Reading, bytes: [UInt8]) {
+        let chunk = min(max(maxBytes, 1), PartitionHost.mostConvertedAtOnce)
+        let reads = maxBytes > 0 || atLeastOne
+        let reading = try read(
+            from: offset, maxBytes: reads ? chunk : 0, atLeastOneBatch: reads, as: reader, currentEpoch: .none)
+        var region = reading.region
+        var position = offset
+        for _ in 0..<PartitionHost.mostStretchesPassed {
+            guard let found = region else { break }
+            let set: BatchConversion.OldSet
+            do {
+                let bytes = try found.contents()
+                set = try bytes.withUnsafeBytes { raw in
+                    try BatchConversion.downConvert(raw, toMagic: magic, from: offset, maxBytes: chunk)
+                }
+            } catch let error as RecordError {
+                throw .records(error)
+            } catch let error as DiskError {
+                throw .read(.disk(error))
+            } catch {
+                throw .storage("\(error)")
+            }
+            if !set.bytes.isEmpty {
+                // More than was asked for is better than nothing, for whom nothing was found yet.
+                return (reading, atLeastOne || set.bytes.count <= maxBytes ? set.bytes : [])
+            }
+            guard let next = set.next, next > position else { break }
+            position = next
+            do throws(ReadError) {
+                region = try log.read(
+                    from: position, maxBytes: chunk, below: bound(of: reader), atLeastOneBatch: true
+                ).region
+            } catch {
+                throw .read(error)
+            }
+        }
+        return (reading, [])
+    }
+    private static let mostConvertedAtOnce = 1 << 20
+    private static let mostStretchesPassed = 64
+
     /// What a `read_committed` consumer must skip of what it reads from `offset`, which never spans two segments.
     package func abortedTransactions(from offset: Offset) throws(PartitionError) -> [AbortedTransaction] {
         guard offset >= log.logStartOffset else { return [] }
@@ -107,11 +158,7 @@ extension PartitionHost {
         from offset: Offset, maxBytes: Int, enough: Int, as reader: Reader, currentEpoch: LeaderEpoch
     ) throws(PartitionError) -> Int {
         try admit(currentEpoch: currentEpoch, leaderOnly: reader.needsLeader)
-        let bound: Offset
-        switch reader {
-        case .consumer(let committed, _): bound = committed ? lastStable : highWatermark
-        case .follower, .debugger: bound = log.logEndOffset
-        }
+        let bound = bound(of: reader)
         guard offset < bound else { return 0 }
         if enough <= 1 { return 1 }
         do throws(ReadError) {

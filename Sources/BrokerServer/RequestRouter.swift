@@ -14,6 +14,8 @@ package final class RequestRouter {
     let requestMaxBytes: Int
     let complaints: Complaints
     private var writer = WireWriter(capacity: 64 << 10)
+    /// Fetches of consumers that never change the order of their partitions.
+    var oldFetches = 0
 
     package init(node: BrokerNode) {
         self.node = node
@@ -31,9 +33,7 @@ package final class RequestRouter {
     /// Nil for what is not served (yet).
     static func versions(of key: ApiKey) -> ClosedRange<Int16>? {
         switch key {
-        // Older consumers than Kafka 0.11 would need records in an older format.
-        case .fetch: 4...17
-        case .produce, .listOffsets, .metadata, .leaderAndIsr, .stopReplica, .updateMetadata, .offsetCommit,
+        case .produce, .fetch, .listOffsets, .metadata, .leaderAndIsr, .stopReplica, .updateMetadata, .offsetCommit,
             .offsetFetch,
             .findCoordinator, .joinGroup, .heartbeat, .leaveGroup, .syncGroup, .describeGroups, .listGroups,
             .apiVersions,

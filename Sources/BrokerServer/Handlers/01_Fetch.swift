@@ -65,8 +65,14 @@ private final class FetchJob {
             ? request.rackID : nil
         maxWait = .milliseconds(Int(max(0, request.maxWaitMs)))
         minBytes = Int(max(0, request.minBytes))
-        maxBytes = min(Int(max(0, request.maxBytes)), router.node.config[BrokerKeys.fetchMaxBytes])
+        let most = router.node.config[BrokerKeys.fetchMaxBytes]
+        maxBytes = min(Int(max(0, request.maxBytes)), context.version >= 4 ? most : min(most, FetchJob.mostConverted))
     }
+
+    /// The format of records for consumers from before Kafka 0.11.
+    private var oldMagic: UInt8? { context.version >= 4 ? nil : context.version >= 2 ? 1 : 0 }
+    /// What one request may make of records in an old format: they are in memory until they are sent.
+    private static let mostConverted = 8 << 20
 
     func begin() {
         look()
@@ -119,60 +125,99 @@ private final class FetchJob {
     private func look() {
         data.removeAll(keepingCapacity: true)
         regions.removeAll(keepingCapacity: true)
-        data.reserveCapacity(wanted.count)
-        regions.reserveCapacity(wanted.count)
         bytes = 0
         isUrgent = false
         var left = maxBytes
-        for wanted in wanted {
-            var answer = FetchResponse.PartitionData()
-            answer.partitionIndex = wanted.partition
-            answer.abortedTransactions = nil
-            var region: FileRegion?
-            do throws(PartitionError) {
-                guard let host = host(wanted) else { throw .notLeaderOrFollower }
-                guard wanted.topicID.isZero || host.topicID.isZero || wanted.topicID == host.topicID else {
-                    refuse(wanted, &answer, .inconsistentTopicID)
-                    data.append(answer)
-                    regions.append(nil)
-                    continue
-                }
-                let nearer = nearerReplica(wanted, host)
-                let nothing = nearer != nil || holdsBack(host)
-                let reading = try host.read(
-                    from: wanted.offset, maxBytes: nothing ? 0 : min(Int(max(0, wanted.maxBytes)), left),
-                    atLeastOneBatch: bytes == 0 && !nothing,
-                    as: reader(wanted), currentEpoch: wanted.leaderEpoch, lastFetchedEpoch: wanted.lastFetchedEpoch)
-                answer.highWatermark = reading.highWatermark
-                answer.lastStableOffset = reading.lastStable
-                answer.logStartOffset = reading.logStart
-                if isCommitted {
-                    answer.abortedTransactions = try host.abortedTransactions(from: wanted.offset).map { transaction in
-                        FetchResponse.AbortedTransaction.with {
-                            $0.producerID = transaction.producerID
-                            $0.firstOffset = transaction.firstOffset
-                        }
-                    }
-                }
-                if let divergence = reading.divergence {
-                    answer.divergingEpoch.epoch = divergence.epoch.raw
-                    answer.divergingEpoch.endOffset = divergence.end
-                    isUrgent = true
-                }
-                if let nearer {
-                    answer.preferredReadReplica = nearer.raw
-                    isUrgent = true
-                }
-                region = reading.region
-                bytes += reading.length
-                left = max(0, left - reading.length)
-            } catch {
-                refuse(wanted, &answer, code(of: error, wanted))
+        guard context.version >= 3 else {
+            // These consumers always name their partitions in the same order: another one comes first each time.
+            data = Array(repeating: FetchResponse.PartitionData(), count: wanted.count)
+            regions = Array(repeating: nil, count: wanted.count)
+            let first = router.oldFetches % max(1, wanted.count)
+            router.oldFetches &+= 1
+            for index in Array(wanted.indices[first...]) + Array(wanted.indices[..<first]) {
+                (data[index], regions[index]) = look(at: wanted[index], &left)
             }
-            answer.records = .elsewhere(length: region?.length ?? 0)
+            return
+        }
+        data.reserveCapacity(wanted.count)
+        regions.reserveCapacity(wanted.count)
+        for wanted in wanted {
+            let (answer, region) = look(at: wanted, &left)
             data.append(answer)
             regions.append(region)
         }
+    }
+
+    private func look(at wanted: WantedPartition, _ left: inout Int) -> (FetchResponse.PartitionData, FileRegion?) {
+        var answer = FetchResponse.PartitionData()
+        answer.partitionIndex = wanted.partition
+        answer.abortedTransactions = nil
+        var region: FileRegion?
+        var length = 0
+        do throws(PartitionError) {
+            guard let host = host(wanted) else { throw .notLeaderOrFollower }
+            if let refusal = refusal(wanted, host) {
+                refuse(wanted, &answer, refusal)
+                return (answer, nil)
+            }
+            let nearer = nearerReplica(wanted, host)
+            let nothing = nearer != nil || holdsBack(host)
+            let most = nothing ? 0 : min(Int(max(0, wanted.maxBytes)), left)
+            let reading: PartitionHost.Reading
+            if let oldMagic {
+                // Batches are larger than the messages that such a client knew: each partition gets on by one at least.
+                let converted = try host.read(
+                    from: wanted.offset, maxBytes: most, atLeastOne: bytes == 0 || context.version <= 2 && left > 0,
+                    as: reader(wanted), inMagic: oldMagic)
+                reading = converted.reading
+                length = converted.bytes.count
+                answer.records = .owned(converted.bytes)
+            } else {
+                reading = try host.read(
+                    from: wanted.offset, maxBytes: most, atLeastOneBatch: bytes == 0 && !nothing, as: reader(wanted),
+                    currentEpoch: wanted.leaderEpoch, lastFetchedEpoch: wanted.lastFetchedEpoch)
+                region = reading.region
+                length = reading.length
+                answer.records = .elsewhere(length: length)
+            }
+            answer.highWatermark = reading.highWatermark
+            answer.lastStableOffset = reading.lastStable
+            answer.logStartOffset = reading.logStart
+            if isCommitted {
+                answer.abortedTransactions = try host.abortedTransactions(from: wanted.offset).map { transaction in
+                    FetchResponse.AbortedTransaction.with {
+                        $0.producerID = transaction.producerID
+                        $0.firstOffset = transaction.firstOffset
+                    }
+                }
+            }
+            if let divergence = reading.divergence {
+                answer.divergingEpoch.epoch = divergence.epoch.raw
+                answer.divergingEpoch.endOffset = divergence.end
+                isUrgent = true
+            }
+            if let nearer {
+                answer.preferredReadReplica = nearer.raw
+                isUrgent = true
+            }
+            bytes += length
+            left = max(0, left - length)
+        } catch {
+            region = nil
+            refuse(wanted, &answer, code(of: error, wanted))
+        }
+        return (answer, region)
+    }
+
+    /// What the asker cannot have whatever there is to read.
+    private func refusal(_ wanted: WantedPartition, _ host: PartitionHost) -> ErrorCode? {
+        guard wanted.topicID.isZero || host.topicID.isZero || wanted.topicID == host.topicID else {
+            return .inconsistentTopicID
+        }
+        // Fetch knows of zstd from 10 on (KIP-110).
+        if context.version < 10, host.config.packing?.codec == .zstd { return .unsupportedCompressionType }
+        if oldMagic != nil, replica.raw < 0, !host.config.convertsForOldConsumers { return .unsupportedVersion }
+        return nil
     }
 
     private func code(of error: PartitionError, _ wanted: WantedPartition) -> ErrorCode {
