@@ -54,8 +54,7 @@ extension PartitionHost {
                 let start = log.logStartOffset
                 return FoundOffset(offset: start, leaderEpoch: log.epoch(ofOffset: start) ?? .none)
             case -3:
-                guard let found = try log.offsetOfMaxTimestamp(), found.offset < end else { return nil }
-                return FoundOffset(found)
+                if let found = try log.offsetOfMaxTimestamp(), found.offset < end { return FoundOffset(found) }
             case -5: return nil
             default:
                 if let found = try log.offset(forTimestamp: timestamp, below: end) { return FoundOffset(found) }
@@ -67,18 +66,27 @@ extension PartitionHost {
         return nil
     }
 
-    /// ListOffsets 0: where segments begin, the newest first. Only the ends are told here, which is all its users need.
+    /// ListOffsets 0: where segments begin whose files had been changed by `timestamp`, and the end, the newest first.
+    /// Rule: Kafka 3.9's `legacyFetchOffsetsBefore`; a consumer hears of nothing above the high watermark.
     package func oldOffsets(before timestamp: Int64, atMost count: Int, _ sight: Sight) throws(PartitionError)
         -> [Offset]
     {
-        guard count > 0 else { return [] }
-        let (start, end) = (log.logStartOffset, end(sight))
-        switch timestamp {
-        case -2: return [start]
-        case -1: return Array((end > start ? [end, start] : [end]).prefix(count))
-        default:
-            guard let found = try offset(at: timestamp, sight) else { return [start] }
-            return [found.offset]
+        let times: [(offset: Offset, ms: Int64)]
+        do throws(ReadError) { times = try log.segmentTimes(nowMs: surroundings.clock.wallMs) } catch {
+            throw .read(error)
         }
+        let last: Int? =
+            switch timestamp {
+            case -1: times.indices.last
+            case -2: times.indices.first
+            default: times.lastIndex { $0.ms <= timestamp }
+            }
+        guard let last, count > 0 else { return [] }
+        var offsets = Array(times[...last].map(\.offset).reversed().prefix(count))
+        if sight != .everything, let first = offsets.first, first > highWatermark {
+            offsets.removeAll { $0 > highWatermark }
+            offsets.insert(highWatermark, at: 0)
+        }
+        return offsets
     }
 }

@@ -65,18 +65,24 @@ extension PartitionLog {
             return
         }
         var set = AppendSet(nextOffset)
-        var whole = RecordBatches(batches)
+        var entries = LogEntries(batches)
         var taken = 0
         do throws(RecordError) {
-            while let batch = try whole.next() {
-                guard batch.crcMatches else { throw .corrupt("CRC \(batch.crc) of the batch at \(batch.baseOffset)") }
-                guard batch.baseOffset >= set.end, batch.lastOffsetDelta >= 0, batch.lastOffset < 1 << 62 else {
-                    return then(.failure(.unexpectedOffset(got: batch.baseOffset, logEnd: set.end)))
+            while let entry = try entries.next() {
+                let header = entry.header
+                guard header.matches(entry.bytes) else {
+                    throw .corrupt("checksum of the batch at \(header.baseOffset)")
+                }
+                guard header.baseOffset >= set.end, header.lastOffset < 1 << 62 else {
+                    return then(.failure(.unexpectedOffset(got: header.baseOffset, logEnd: set.end)))
                 }
                 // A segment's offsets fit 32 bits; what compaction left may not, and the rest will be fetched again.
-                if set.end > nextOffset, batch.lastOffset - set.first > Int64(Int32.max) { break }
-                set.add(batch, from: batch.baseOffset, nextOffset: batch.nextOffset)
-                taken = whole.position
+                if set.end > nextOffset, header.lastOffset - set.first > Int64(Int32.max) { break }
+                // A packed message of the old formats tells its last offset only: its first is behind what is here.
+                set.add(
+                    header.maxTimestamp, from: header.magic < 2 ? set.end : header.baseOffset,
+                    nextOffset: header.lastOffset + 1)
+                taken = entries.position
             }
         } catch { return then(.failure(.unreadable(error))) }
         guard set.end > nextOffset else {
@@ -88,14 +94,15 @@ extension PartitionLog {
         let segment = active
         var position = 0
         var hasNewEpoch = false
-        while position < bytes.count {
-            guard let batch = try? RecordBatch(UnsafeRawBufferPointer(rebasing: bytes[position...])) else { break }
+        while let header = BatchHeader(UnsafeRawBufferPointer(rebasing: bytes[position...])) {
             recent.append(
-                baseOffset: batch.baseOffset, lastOffset: batch.lastOffset, position: segment.size + Int64(position),
-                size: batch.size)
-            if let aborted = ledger.appended(batch) { segment.aborted?.append(aborted) }
-            if epochs.assign(batch.leaderEpoch, from: batch.baseOffset) { hasNewEpoch = true }
-            position += batch.size
+                baseOffset: header.baseOffset, lastOffset: header.lastOffset,
+                position: segment.size + Int64(position), size: header.size)
+            if header.magic == 2, let batch = try? RecordBatch(UnsafeRawBufferPointer(rebasing: bytes[position...])) {
+                if let aborted = ledger.appended(batch) { segment.aborted?.append(aborted) }
+                if epochs.assign(batch.leaderEpoch, from: batch.baseOffset) { hasNewEpoch = true }
+            }
+            position += header.size
         }
         if hasNewEpoch { epochsChanged() }
         submit(bytes, set, then)
@@ -117,12 +124,12 @@ extension PartitionLog {
 
         private var isEmpty = true
 
-        mutating func add(_ batch: RecordBatch, from baseOffset: Offset, nextOffset: Offset) {
+        mutating func add(_ timestamp: Int64, from baseOffset: Offset, nextOffset: Offset) {
             if isEmpty { first = baseOffset }
             isEmpty = false
             end = nextOffset
-            if batch.maxTimestamp > maxTimestamp {
-                maxTimestamp = batch.maxTimestamp
+            if timestamp > maxTimestamp {
+                maxTimestamp = timestamp
                 offsetOfMaxTimestamp = nextOffset - 1
             }
         }
@@ -144,7 +151,7 @@ extension PartitionLog {
             if case .duplicate(let offsets, let timestamp) = try ledger.judge(batch) {
                 return AppendedRange(offsets: offsets, isDuplicate: true, maxTimestamp: timestamp)
             }
-            set.add(batch, from: set.end, nextOffset: set.end + Int64(batch.lastOffsetDelta) + 1)
+            set.add(batch.maxTimestamp, from: set.end, nextOffset: set.end + Int64(batch.lastOffsetDelta) + 1)
             position += batch.size
         }
         return nil

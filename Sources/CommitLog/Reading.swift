@@ -106,6 +106,23 @@ extension PartitionLog {
 
     // MARK: By time
 
+    /// Where segments begin, and when each file was changed last (ms since 1970), oldest first; at the end, when the last one holds
+    /// anything, the log's end and `nowMs`. All that ListOffsets 0 can ask for.
+    /// Cost: a look at each file.
+    package func segmentTimes(nowMs: Int64) throws(ReadError) -> [(offset: Offset, ms: Int64)] {
+        if let refusal { throw .offline(reason: "\(refusal)") }
+        var times: [(offset: Offset, ms: Int64)] = []
+        do throws(DiskError) {
+            for segment in segments {
+                // Being made: it has not been changed since now.
+                let ms = segment.file == nil ? nowMs : try disk.modifiedMs(segment.path)
+                times.append((max(segment.baseOffset, logStartOffset), ms))
+            }
+        } catch { throw .disk(error) }
+        if active.size > 0 { times.append((logEndOffset, nowMs)) }
+        return times
+    }
+
     /// The first record (among those below `below`) whose timestamp is at least `timestamp`; nil when there is none.
     package func offset(forTimestamp timestamp: Int64, below: Offset) throws(ReadError) -> TimestampOffset? {
         if let refusal { throw .offline(reason: "\(refusal)") }
@@ -129,23 +146,64 @@ extension PartitionLog {
         return nil
     }
 
-    /// The record with the largest timestamp (KIP-734): ListOffsets -3. Nil when no record has a timestamp.
+    /// The first record with the largest timestamp (KIP-734): ListOffsets -3. Nil when no record has a timestamp.
+    /// Cost: one batch is unpacked, where segments know which; else, when that one lies below the log's start or compaction has
+    /// emptied it, headers are scanned and batches unpacked until no header promises more.
     package func offsetOfMaxTimestamp() throws(ReadError) -> TimestampOffset? {
         if let refusal { throw .offline(reason: "\(refusal)") }
-        var best: Segment?
-        for segment in segments where segment.maxTimestamp > best?.maxTimestamp ?? -1 { best = segment }
-        guard let best, let file = best.file else { return nil }
+        var known: Segment?
+        for segment in segments where segment.maxTimestamp > known?.maxTimestamp ?? -1 { known = segment }
+        guard let known else { return nil }
         do throws(DiskError) {
-            guard let place = try place(of: best.offsetOfMaxTimestamp, in: best), place.baseOffset < logEndOffset else {
-                return nil
+            if let file = known.file, let place = try place(of: known.offsetOfMaxTimestamp, in: known),
+                place.baseOffset < logEndOffset
+            {
+                let region = FileRegion(file: file, offset: place.position, length: place.size)
+                let bytes = try region.contents()
+                let header = bytes.withUnsafeBytes { BatchHeader($0) }
+                let wanted = known.maxTimestamp
+                if let header,
+                    let found = try firstRecord(
+                        region, header,
+                        where: {
+                            $0.timestamp == wanted && $0.offset >= self.logStartOffset
+                        })
+                {
+                    return found
+                }
             }
-            let region = FileRegion(file: file, offset: place.position, length: place.size)
-            let bytes = try region.contents()
-            guard let header = bytes.withUnsafeBytes({ BatchHeader($0) }) else { return nil }
-            let wanted = best.maxTimestamp
-            return try firstRecord(region, header) { $0.timestamp == wanted }
-                ?? TimestampOffset(timestamp: wanted, offset: header.lastOffset, leaderEpoch: header.leaderEpoch)
+            var best: TimestampOffset?
+            for segment in segments.sorted(by: { $0.maxTimestamp > $1.maxTimestamp }) {
+                try look(in: segment, for: &best)
+            }
+            return best
         } catch { throw .disk(error) }
+    }
+
+    /// A larger timestamp than the best so far, or the same one earlier.
+    private func look(in segment: Segment, for best: inout TimestampOffset?) throws(DiskError) {
+        func isBetter(_ timestamp: Int64, _ offset: Offset) -> Bool {
+            guard let best else { return timestamp >= 0 }
+            return timestamp > best.timestamp || timestamp == best.timestamp && offset < best.offset
+        }
+        guard let file = segment.file, isBetter(segment.maxTimestamp, segment.baseOffset) else { return }
+        let from = try segment.offsetIndex.position(atOrBefore: max(segment.baseOffset, logStartOffset))
+        var scanner = HeaderScanner(file, from: from, to: segment.size)
+        while let header = try scanner.next(), header.lastOffset < logEndOffset {
+            guard header.lastOffset >= logStartOffset, isBetter(header.maxTimestamp, header.baseOffset) else {
+                continue
+            }
+            let region = FileRegion(file: file, offset: scanner.batchPosition, length: header.size)
+            var largest: Int64 = -1
+            _ = try firstRecord(region, header) { record in
+                if record.offset >= self.logStartOffset { largest = max(largest, record.timestamp) }
+                return false
+            }
+            let found = try firstRecord(region, header) {
+                $0.timestamp == largest && $0.offset >= self.logStartOffset
+            }
+            if let found, isBetter(found.timestamp, found.offset) { best = found }
+        }
     }
 
     /// Unpacks one batch. Nil too when it cannot be unpacked: somebody else will complain.

@@ -116,7 +116,9 @@ struct LongLifeTests {
             for _ in 0..<count {
                 let key = Array("key\(Int.random(in: 0..<9, using: &random))".utf8)
                 let value = chance(20) ? nil : Array("\(model.count) \(random.next())".utf8)
-                let record = OwnedRecord(timestamp: time, key: key, value: value)
+                // Producers' clocks disagree, and some have none.
+                let stamp = chance(3) ? -1 : time + Int64.random(in: -700...700, using: &random)
+                let record = OwnedRecord(timestamp: stamp, key: key, value: value)
                 builder.append(record)
                 known.append(
                     Known(record: record, next: 0, at: 0, producer: producer.id, isTransactional: isTransactional))
@@ -288,10 +290,42 @@ struct LongLifeTests {
             }
             try #require(kept == found.count, "\(found.count - kept) records that nobody wrote")
             try checkCommitted(found)
+            try checkTimes()
             for (id, next) in sequences where log.ledger.entries[id] != nil {
                 try #require(
                     log.ledger.entries[id]?.batches.last.map { Sequence32.next($0.lastSequence) } ?? next == next)
             }
+        }
+
+        /// A time is found where whoever reads all records would find it.
+        func checkTimes() throws {
+            var all: [(offset: Offset, timestamp: Int64)] = []
+            try log.bytes(from: log.logStartOffset, below: end).withUnsafeBytes { raw in
+                var batches = RecordBatches(raw)
+                while let batch = try batches.next() {
+                    for record in try batch.ownedRecords() where record.offset >= log.logStartOffset {
+                        all.append((record.offset, record.timestamp))
+                    }
+                }
+            }
+            var asked = (0..<8).map { _ in Int64.random(in: 999_000...(time + 800), using: &random) }
+            for _ in 0..<8 {
+                if let record = all.randomElement(using: &random) { asked.append(max(0, record.timestamp)) }
+            }
+            for time in asked + [0, .max] {
+                let bound = chance(20) ? Offset.random(in: log.logStartOffset...end, using: &random) : end
+                let expected = all.first { $0.timestamp >= time && $0.offset < bound }
+                let found = try log.offset(forTimestamp: time, below: bound)
+                try #require(
+                    found?.offset == expected?.offset && found?.timestamp == expected?.timestamp,
+                    "\(time): \(String(describing: found)), not \(String(describing: expected))")
+            }
+            let newest = all.map(\.timestamp).max() ?? -1
+            let expected = newest < 0 ? nil : all.first { $0.timestamp == newest }
+            let found = try log.offsetOfMaxTimestamp()
+            try #require(
+                found?.offset == expected?.offset && found?.timestamp == expected?.timestamp,
+                "largest: \(String(describing: found)), not \(String(describing: expected))")
         }
 
         /// A reader of committed records is told to skip exactly what was aborted.

@@ -51,6 +51,11 @@ extension RequestRouter {
             let sees: PartitionHost.Sight =
                 request.replicaID == -1 ? (request.isolationLevel == 1 ? .committed : .consumer) : .everything
             if context.version == 0 {
+                // Every other negative number came later.
+                guard asked.timestamp >= -2 else {
+                    answer.errorCode = .unsupportedVersion
+                    return
+                }
                 answer.oldStyleOffsets = try host.oldOffsets(
                     before: asked.timestamp, atMost: Int(max(0, asked.maxNumOffsets)), sees)
                 return

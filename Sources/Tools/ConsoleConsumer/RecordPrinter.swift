@@ -48,10 +48,17 @@ final class RecordPrinter {
     private func print(
         _ bytes: UnsafeRawBufferPointer, _ data: FetchResponse.PartitionData, _ cursor: Cursor
     ) throws(RecordError) -> Outcome {
-        var batches = RecordBatches(bytes)
+        var entries = LogEntries(bytes)
         var aborted = (data.abortedTransactions ?? []).sorted { $0.firstOffset < $1.firstOffset }[...]
         var abortedProducers: Set<Int64> = []
-        while let batch = try batches.next() {
+        while let entry = try entries.next() {
+            guard entry.header.magic == 2 else {
+                let outcome = try printOld(entry.bytes, cursor)
+                guard outcome == .goOn else { return outcome }
+                cursor.position = max(cursor.position ?? 0, entry.header.lastOffset &+ 1)
+                continue
+            }
+            let batch = try RecordBatch(entry.bytes)
             while let next = aborted.first, next.firstOffset <= batch.lastOffset {
                 abortedProducers.insert(next.producerID)
                 aborted.removeFirst()
@@ -68,6 +75,25 @@ final class RecordPrinter {
                 continue
             }
             let outcome = try print(batch, cursor)
+            guard outcome == .goOn else { return outcome }
+        }
+        return .goOn
+    }
+
+    /// A log from before Kafka 0.11 may hold messages of its formats: each is printed as a batch of one record.
+    private func printOld(_ bytes: UnsafeRawBufferPointer, _ cursor: Cursor) throws(RecordError) -> Outcome {
+        for record in try LegacyMessages.records(bytes) where record.offset >= cursor.position ?? 0 {
+            var builder = BatchBuilder()
+            builder.append(record)
+            // Without a codec nothing can fail.
+            let batch = (try? builder.build(baseOffset: record.offset)) ?? []
+            var result: Result<Outcome, RecordError> = .success(.goOn)
+            batch.withUnsafeBytes { raw in
+                do throws(RecordError) { result = .success(try print(RecordBatch(raw), cursor)) } catch {
+                    result = .failure(error)
+                }
+            }
+            let outcome = try result.get()
             guard outcome == .goOn else { return outcome }
         }
         return .goOn
