@@ -188,7 +188,7 @@ extension PartitionLog {
         }
         guard let file = segment.file, isBetter(segment.maxTimestamp, segment.baseOffset) else { return }
         let from = try segment.offsetIndex.position(atOrBefore: max(segment.baseOffset, logStartOffset))
-        var scanner = HeaderScanner(file, from: from, to: segment.size)
+        var scanner = HeaderScanner(file, from: from, to: segment.written)
         while let header = try scanner.next(), header.lastOffset < logEndOffset {
             guard header.lastOffset >= logStartOffset, isBetter(header.maxTimestamp, header.baseOffset) else {
                 continue
