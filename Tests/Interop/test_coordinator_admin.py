@@ -95,6 +95,9 @@ def test_words_and_commands_answer_as_apaches_do():
                     "zk_p99_updatelatency", "zk_p99_readlatency", "zk_avg_fsynctime", "zk_connection_rejected"} <= ours
             elif word == "envi":
                 assert keys(ours, "=") == keys(apache, "=")
+            elif word == "dump":
+                # How many connections of words asked before are still being closed is up to the moment, on either server.
+                assert set(blurred(ours).split("\n")) == set(blurred(apache).split("\n"))
             else:
                 # Watched paths are listed in no order.
                 assert sorted(blurred(ours).split("\n")) == sorted(blurred(apache).split("\n")), word
