@@ -3,6 +3,13 @@ import ClusterModel
 import Controller
 import KafkaProtocol
 
+/// The `type` of an UpdateMetadata request (KIP-866).
+enum ControlRequestType {
+    static let incremental: Int8 = 1
+    /// What is not named is not there any more.
+    static let full: Int8 = 2
+}
+
 /// The controller's orders in the words of the wire.
 struct ControlOrderEncoder {
     var controller: BrokerID
@@ -34,8 +41,9 @@ struct ControlOrderEncoder {
                 return leader
             }
             return .leaderAndIsr(request)
-        case .updateMetadata(let partitions, let brokers):
+        case .updateMetadata(let partitions, let brokers, let isWhole):
             var request = UpdateMetadataRequest()
+            request.type = isWhole ? ControlRequestType.full : ControlRequestType.incremental
             request.controllerID = controller.raw
             request.controllerEpoch = controllerEpoch.raw
             request.brokerEpoch = brokerEpoch.raw

@@ -159,7 +159,9 @@ extension BrokerNode {
             topics.append((topic.topicName, topic.topicID, topic.partitionStates.map(MetadataCache.Partition.init)))
         }
         let before = metadata.brokers.map(\.id)
-        metadata.apply(controller: BrokerID(request.controllerID), brokers: brokers, topics: topics)
+        metadata.apply(
+            controller: BrokerID(request.controllerID), brokers: brokers, topics: topics,
+            isWhole: request.type == ControlRequestType.full)
         if metadata.brokers.map(\.id) != before { partitions.brokersChanged() }
         trustTailsAgain()
         then(response)

@@ -118,12 +118,21 @@ package final class MetadataCache {
 
     /// One UpdateMetadata: the list of live brokers replaces the old one, the partitions named are set, those led by
     /// ``BrokerID/duringDelete`` are forgotten.
+    /// - Parameter isWhole: what is not named is forgotten as well: topics that were deleted while nobody could tell this broker.
     package func apply(
         controller: BrokerID, brokers live: [Broker],
-        topics changes: [(name: String, id: UUID128, partitions: [Partition])]
+        topics changes: [(name: String, id: UUID128, partitions: [Partition])], isWhole: Bool = false
     ) {
         self.controller = controller
         brokers = live.sorted { $0.id < $1.id }
+        var forgotten: [String] = []
+        if isWhole {
+            let named = Set(changes.map(\.name))
+            forgotten = topics.keys.filter { !named.contains($0) }.sorted()
+            for name in forgotten {
+                if let id = topics.removeValue(forKey: name)?.id, !id.isZero { names[id] = nil }
+            }
+        }
         for change in changes {
             var topic = topics[change.name] ?? Topic(name: change.name, id: .zero, partitions: [])
             if !change.id.isZero, topic.id != change.id {
@@ -133,6 +142,10 @@ package final class MetadataCache {
                     topic.partitions = []
                 }
                 topic.id = change.id
+            }
+            if isWhole {
+                let indexes = Set(change.partitions.map(\.index))
+                topic.partitions.removeAll { !indexes.contains($0.index) }
             }
             for partition in change.partitions {
                 if partition.leader == .duringDelete {
@@ -149,7 +162,7 @@ package final class MetadataCache {
                 if !topic.id.isZero { names[topic.id] = change.name }
             }
         }
-        changed?(changes.map(\.name))
+        changed?(changes.map(\.name) + forgotten)
         let due = awaited.filter { isAlive($0.id) }
         awaited.removeAll { isAlive($0.id) }
         for one in due { one.then() }

@@ -26,7 +26,8 @@ package struct StoppedReplica: Equatable, Sendable {
 package enum ControlOrder: Equatable, Sendable {
     case leaderAndIsr([AnnouncedPartition], liveLeaders: [BrokerID])
     /// Partitions of a topic being deleted carry leader -2.
-    case updateMetadata([AnnouncedPartition], liveBrokers: [BrokerID])
+    /// - isWhole: what is not named is not there any more.
+    case updateMetadata([AnnouncedPartition], liveBrokers: [BrokerID], isWhole: Bool)
     case stopReplica([StoppedReplica])
 }
 
@@ -67,7 +68,7 @@ package struct Announcements: Equatable, Sendable {
     }
     /// The brokers changed: everybody hears who is live.
     package mutating func brokersChanged() { metadataForAll = true }
-    /// A broker that knows nothing yet.
+    /// A broker that knows nothing yet, or may have missed something: a topic that is gone, for one.
     package mutating func tellAll(_ broker: BrokerID) { wholeMetadata.insert(broker) }
     package mutating func stop(_ partition: TopicPartition, on broker: BrokerID, leaderEpoch: LeaderEpoch, delete: Bool)
     {
@@ -120,9 +121,9 @@ package struct Announcements: Equatable, Sendable {
                 }
             }
             if wholeMetadata.contains(broker) {
-                orders.append(.updateMetadata(whole + gone, liveBrokers: live))
+                orders.append(.updateMetadata(whole + gone, liveBrokers: live, isWhole: true))
             } else if metadataForAll || !changed.isEmpty || !gone.isEmpty {
-                orders.append(.updateMetadata(changed + gone, liveBrokers: live))
+                orders.append(.updateMetadata(changed + gone, liveBrokers: live, isWhole: false))
             }
             if let wanted = stops[broker] {
                 let kept = wanted.keys.sorted().compactMap { wanted[$0] }

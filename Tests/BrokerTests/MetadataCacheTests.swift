@@ -41,6 +41,22 @@ struct MetadataCacheTests {
         #expect(cache.topic(id: first) == nil)
     }
 
+    @Test("an update that tells everything forgets what it does not name: it was deleted unheard") func whole() {
+        cache.apply(
+            controller: 1, brokers: [],
+            topics: [
+                ("t", first, [partition(0, leader: 1), partition(1, leader: 1)]),
+                ("gone", second, [partition(0, leader: 1)]),
+            ])
+        var told: [String] = []
+        cache.changed = { told = $0 }
+        cache.apply(controller: 1, brokers: [], topics: [("t", first, [partition(1, leader: 1)])], isWhole: true)
+        #expect(cache.topicNames == ["t"])
+        #expect(cache.topic("t")?.partitions.map(\.index) == [1])
+        #expect(cache.name(ofTopic: second) == nil)
+        #expect(told == ["t", "gone"])
+    }
+
     @Test("a topic made again under its name has nothing of the old one") func madeAgain() {
         cache.apply(
             controller: 1, brokers: [], topics: [("t", first, [partition(0, leader: 1), partition(1, leader: 1)])])

@@ -107,7 +107,7 @@ struct ControllerCoreTests {
         let orders = core.takeAnnouncements()
         #expect(orders.map(\.broker) == [0, 1])
         guard case .leaderAndIsr(let told, let leaders)? = orders[1].orders.first,
-            case .updateMetadata(let routed, let brokers)? = orders[1].orders.last
+            case .updateMetadata(let routed, let brokers, false)? = orders[1].orders.last
         else { Issue.record("\(orders)"); return }
         #expect(told.map(\.partition) == [t0])
         #expect(told[0].isNew && told[0].topicID == someID)
@@ -324,7 +324,7 @@ struct TopicDeletionTests {
         #expect(core.deletionsSeen(["t"]) == [.tell(.topicDeletionStarted("t"))])
         let orders = core.takeAnnouncements()
         #expect(orders.map(\.broker) == [0, 1])
-        guard case .updateMetadata(let routed, _)? = orders[0].orders.first,
+        guard case .updateMetadata(let routed, _, _)? = orders[0].orders.first,
             case .stopReplica(let stopped)? = orders[0].orders.last
         else { Issue.record("\(orders)"); return }
         #expect(routed[0].recorded.state.leader == .duringDelete)
