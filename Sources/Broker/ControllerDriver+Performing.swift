@@ -35,7 +35,7 @@ extension ControllerDriver {
             case .askLogEnds(let broker, _, let partitions): term.logEndsWanted.append((broker, partitions))
             case .removeTopic(let name): remove(name, term)
             case .removeDeletionMark(let name):
-                fenced([.delete(Znodes.deletedTopic(name))], term) { _ in }
+                removeDeletionMark(name, term)
             case .openChannel(let broker): channels.open(broker)
             case .closeChannel(let broker): channels.close(broker)
             case .answerInSyncChange(let request, let answers): answer(request, answers, term)
@@ -62,6 +62,13 @@ extension ControllerDriver {
             set(states[start..<min(start + ControllerDriver.statesInOneMulti, states.count)], term)
         }
         announceSoon(term)
+    }
+
+    /// One that stays would delete the next topic of that name.
+    private func removeDeletionMark(_ name: String, _ term: Term) {
+        fenced([.delete(Znodes.deletedTopic(name))], term) { [weak self] failure in
+            if failure?.error == .connectionLoss { self?.removeDeletionMark(name, term) }
+        }
     }
 
     struct StateWrite {

@@ -324,6 +324,11 @@ package final class ControllerDriver {
         // What changed while it was read.
         if term.brokersStale { brokersChanged(term) }
         topicsChanged(term)
+        for name in contents.topics.keys.sorted() where !term.armed.contains(Znodes.topic(name)) {
+            topicChanged(name, term)
+        }
+        if !term.armed.contains(Znodes.deleteTopics) { deletionsChanged(term) }
+        if !term.armed.contains(Znodes.reassignPartitions) { oldReassignmentsChanged(term) }
         oldElectionChanged(term)
         logDirEventsChanged(term)
         scheduleRebalance(term, after: .seconds(5))

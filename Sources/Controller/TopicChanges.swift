@@ -34,6 +34,12 @@ extension ControllerCore {
             view.topics[name]?.uncleanElection = uncleanElection
             effects.append(.tell(.topicAppeared(name, partitions: contents.partitions.count)))
         }
+        if let known = view.topics[name], known.id != nil, known.id == contents.id {
+            // Read before what we know was written: a later reading is on its way.
+            if contents.version < known.version { return effects }
+            // Nothing new, and the answer of our own write is still to come.
+            if contents.version == known.version, known.writing != nil { return effects }
+        }
         let gainedID = view.topics[name]?.id == nil && contents.id != nil
         if let id = contents.id { view.topics[name]?.id = id }
         view.topics[name]?.version = contents.version

@@ -67,6 +67,32 @@ struct ReassignmentTests {
         #expect(tree.copies[t0] == [3, 4])
     }
 
+    @Test("is not taken back by a reading of its topic that is older than what was written since") func staleReading() {
+        var (tree, core) = settled()
+        tree.lagging = [3, 4]
+        ask([(t0, [3, 4])], &tree, &core)
+        let before = tree.topics["t"]
+        ask([(t0, [3, 4, 0])], &tree, &core)
+        let view = core.view
+        #expect(core.topicRead("t", before, freshID: someID) == [])
+        #expect(core.view == view)
+        #expect(core.view[t0]?.assignment.target == [3, 4, 0])
+    }
+
+    @Test("is written once, also when its topic is read meanwhile") func readWhileWriting() {
+        var (tree, core) = settled()
+        guard case .setAssignment("t", let written)? = core.reassignmentAsked(request: 1, [(t0, [3, 1, 2])]).last else {
+            Issue.record("nothing was written")
+            return
+        }
+        #expect(core.topicRead("t", tree.topics["t"], freshID: someID) == [])
+        tree.topics["t"] = written
+        tree.topics["t"]?.version += 1
+        var enough = Int.max
+        tree.run(&core, core.assignmentWritten("t", version: written.version + 1), writes: &enough)
+        #expect(tree.assignment(t0) == ReplicaAssignment([3, 1, 2]))
+    }
+
     @Test("cancelled, puts everything back and deletes what was begun") func cancels() {
         var (tree, core) = settled()
         tree.lagging = [4]
