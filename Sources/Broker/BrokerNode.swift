@@ -43,6 +43,7 @@ package final class BrokerNode {
 
     package init(world: any World, config: BrokerConfig, id: BrokerID) {
         self.world = world
+        world.journal.loggers.components = BrokerLoggers.components
         self.config = config
         fileSettings = BrokerSettings(file: config.settings)
         self.id = id

@@ -121,7 +121,7 @@ package final class ConfigAdmin {
 
     // MARK: What it comes to
 
-    private static func checkNames(_ change: Change) throws(Problem) {
+    static func checkNames(_ change: Change) throws(Problem) {
         let names: [String]
         let missing: [String]
         switch change {

@@ -30,13 +30,16 @@ package protocol JournalSink: AnyObject {
 /// Tells what happened, one line a fact. A journal costs nothing below its level: the fields are not even built.
 package struct Journal {
     package var speaker: String
+    /// Holds until somebody sets a logger's.
     package var level: JournalLevel
+    package let loggers: Loggers
     private let sink: any JournalSink
     private let clock: any Clock
 
     package init(speaker: String, level: JournalLevel = .info, sink: any JournalSink, clock: any Clock) {
         self.speaker = speaker
         self.level = level
+        loggers = Loggers(base: level)
         self.sink = sink
         self.clock = clock
     }
@@ -49,14 +52,24 @@ package struct Journal {
 
     package typealias Fields = KeyValuePairs<String, any CustomStringConvertible>
 
-    package func debug(_ text: String, _ fields: @autoclosure () -> Fields = [:]) { write(.debug, text, fields) }
-    package func info(_ text: String, _ fields: @autoclosure () -> Fields = [:]) { write(.info, text, fields) }
-    package func notice(_ text: String, _ fields: @autoclosure () -> Fields = [:]) { write(.notice, text, fields) }
-    package func warning(_ text: String, _ fields: @autoclosure () -> Fields = [:]) { write(.warning, text, fields) }
-    package func error(_ text: String, _ fields: @autoclosure () -> Fields = [:]) { write(.error, text, fields) }
+    package func debug(_ text: String, _ fields: @autoclosure () -> Fields = [:], file: StaticString = #fileID) {
+        write(.debug, text, fields, file)
+    }
+    package func info(_ text: String, _ fields: @autoclosure () -> Fields = [:], file: StaticString = #fileID) {
+        write(.info, text, fields, file)
+    }
+    package func notice(_ text: String, _ fields: @autoclosure () -> Fields = [:], file: StaticString = #fileID) {
+        write(.notice, text, fields, file)
+    }
+    package func warning(_ text: String, _ fields: @autoclosure () -> Fields = [:], file: StaticString = #fileID) {
+        write(.warning, text, fields, file)
+    }
+    package func error(_ text: String, _ fields: @autoclosure () -> Fields = [:], file: StaticString = #fileID) {
+        write(.error, text, fields, file)
+    }
 
-    private func write(_ level: JournalLevel, _ text: String, _ fields: () -> Fields) {
-        guard level >= self.level else { return }
+    private func write(_ level: JournalLevel, _ text: String, _ fields: () -> Fields, _ file: StaticString) {
+        guard loggers.isUntouched ? level >= self.level : loggers.lets(level, from: file) else { return }
         sink.write(
             JournalLine(
                 wallMs: clock.wallMs, level: level, speaker: speaker, text: text,

@@ -158,4 +158,29 @@ struct ConfigsTests {
         #expect(try client.ask(request, version: 2)?.responses.first?.errorCode == ErrorCode.none)
         #expect(stage.node(0)?.topicSettings?["t"].overrides == ["segment.bytes": "777"])
     }
+
+    @Test("a broker's loggers are told, set and given back, each broker's own") func loggers() throws {
+        let stage = try twoBrokers()
+        let client = stage.client(of: 1)
+        let before = try #require(try describe(client, type: 8, "1", "kafka.controller"))
+        #expect(before.configSource == 6 && !before.readOnly && !before.isSensitive)
+        let root = try #require(try describe(client, type: 8, "1", "root")).value
+        #expect(before.value == root)
+        #expect(try alter(client, type: 8, "1", [(0, "kafka.controller", "ERROR")]).errorCode == ErrorCode.none)
+        #expect(try describe(client, type: 8, "1", "kafka.controller")?.value == "ERROR")
+        #expect(try describe(stage.client(of: 0), type: 8, "0", "kafka.controller")?.value == root)
+        #expect(try alter(client, type: 8, "1", [(1, "kafka.controller", nil)]).errorCode == ErrorCode.none)
+        #expect(try describe(client, type: 8, "1", "kafka.controller")?.value == root)
+        #expect(try alter(client, type: 8, "1", [(0, "kafka.nobody", "INFO")]).errorCode == .invalidConfig)
+        #expect(try alter(client, type: 8, "0", [(0, "kafka", "INFO")]).errorCode == .invalidRequest)
+        var all = AlterConfigsRequest()
+        all.resources = [
+            .with {
+                $0.resourceType = 8
+                $0.resourceName = "1"
+            }
+        ]
+        let refusal = try #require(try client.ask(all, version: 1)?.responses.first)
+        #expect(refusal.errorCode == .invalidRequest && refusal.errorMessage == "Unknown resource type 8")
+    }
 }

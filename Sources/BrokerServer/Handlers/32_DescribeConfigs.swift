@@ -75,6 +75,21 @@ extension RequestRouter {
                         $0.documentation = nil
                     })
             }
+        case BrokerLoggers.resourceType:
+            if let problem = BrokerLoggers.checkBroker(resource.resourceName, is: node.id.raw) {
+                result.errorCode = problem.code
+                result.errorMessage = problem.message
+                break
+            }
+            let loggers = node.world.journal.loggers
+            result.configs = loggers.names.filter(isWanted).map { name in
+                .with {
+                    $0.name = name
+                    $0.value = loggers.level(of: name).rawValue
+                    $0.configSource = BrokerLoggers.configSource
+                    $0.documentation = nil
+                }
+            }
         default:
             result.errorCode = .invalidRequest
             result.errorMessage = "Unsupported resource type: \(resource.resourceType)"

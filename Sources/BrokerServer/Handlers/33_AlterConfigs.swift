@@ -64,17 +64,20 @@ extension RequestRouter {
             if left == 0 { then(outcomes) }
         }
         for (index, resource) in resources.enumerated() {
-            guard let admin = node.configAdmin else {
-                outcomes[index] = ConfigAdmin.Problem(.coordinatorLoadInProgress, "The broker is starting")
-                one()
-                continue
-            }
             guard resources.count(where: { $0.type == resource.type && $0.name == resource.name }) == 1 else {
                 outcomes[index] = ConfigAdmin.Problem(.invalidRequest, "Each resource must appear at most once.")
                 one()
                 continue
             }
             do throws(ConfigAdmin.Problem) {
+                if resource.type == BrokerLoggers.resourceType {
+                    try alterLoggers(resource.name, resource.change, validateOnly: validateOnly)
+                    one()
+                    continue
+                }
+                guard let admin = node.configAdmin else {
+                    throw ConfigAdmin.Problem(.coordinatorLoadInProgress, "The broker is starting")
+                }
                 let entity = try admin.entity(type: resource.type, name: resource.name)
                 admin.alter(entity, resource.change, validateOnly: validateOnly) { problem in
                     outcomes[index] = problem
@@ -86,5 +89,15 @@ extension RequestRouter {
             }
         }
         one()
+    }
+
+    private func alterLoggers(
+        _ broker: String, _ change: ConfigAdmin.Change, validateOnly: Bool
+    ) throws(ConfigAdmin.Problem) {
+        guard case .steps(let steps) = change else {
+            throw .init(.invalidRequest, "Unknown resource type \(BrokerLoggers.resourceType)")
+        }
+        if let problem = BrokerLoggers.checkBroker(broker, is: node.id.raw) { throw problem }
+        try BrokerLoggers.alter(node.world.journal, steps, validateOnly: validateOnly)
     }
 }
