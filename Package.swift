@@ -2,9 +2,14 @@
 import PackageDescription
 
 // One row a module, bottom to top; a module uses only rows above it (scripts/check compares the imports with this).
-let fast: [SwiftSetting] = [
-    .unsafeFlags(["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release))
-]
+// With LETTERBOX_FUZZ set (scripts/fuzz.sh) the fuzzers are built in place of their unit test, and exclusivity is checked.
+let fuzzes = Context.environment["LETTERBOX_FUZZ"] != nil
+let fast: [SwiftSetting] =
+    fuzzes
+    ? []
+    : [
+        .unsafeFlags(["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release))
+    ]
 
 func module(_ name: String, _ uses: [String] = []) -> Target {
     .target(
@@ -16,6 +21,17 @@ func tests(_ name: String, _ uses: [String], golden: Bool = false) -> Target {
         name: "\(name)Tests", dependencies: ([name] + uses).map { .byName(name: $0) },
         resources: golden ? [.copy("Golden")] : [])
 }
+
+let fuzzed: [Target.Dependency] = [
+    "Bytes", "Platform", "SimulatedPlatform", "ClusterModel", "CoordinationProtocol", "KafkaProtocol", "Compression",
+    "Records", "CommitLog",
+]
+let fuzzing: Target =
+    fuzzes
+    ? .executableTarget(
+        name: "letterbox-fuzz", dependencies: fuzzed, path: "Tests/FuzzingTests",
+        exclude: ["README.md", "Corpus", "CorpusTests.swift"])
+    : .testTarget(name: "FuzzingTests", dependencies: fuzzed, exclude: ["README.md", "Corpus", "Fuzzer.swift"])
 
 let package = Package(
     name: "letterbox",
@@ -154,6 +170,9 @@ let package = Package(
                 "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller",
                 "KafkaClient",
             ]),
+
+        // Any bytes at all, as fuzzers found them.
+        fuzzing,
 
         // The simulated machine rooms: whole services under faults, judged by models.
         .testTarget(

@@ -222,12 +222,19 @@ struct LogRecovery {
                 segments.append(segment)
                 continue
             }
+            if mendedBases.isEmpty { expected = try endOfLog() }
             // A clean stop synced everything, and told the end in two ways.
             let durable = isClean ? next ?? max(recoveryPoint, lastSnapshot ?? 0) : recoveryPoint
             let (mended, isWhole) = try mend(file, base, expecting: max(expected, base), next: next, durable: durable)
-            segments.append(mended)
-            mendedBases.append(base)
-            expected = try lastOffset(of: mended).map { $0 + 1 } ?? base
+            let last = try lastOffset(of: mended)
+            if last == nil, base < expected {
+                // Nothing in it lies behind the segment before: kept, it would give offsets out a second time.
+                try dropSegments([base], "it began at \(base), and the log before it ends at \(expected)")
+            } else {
+                segments.append(mended)
+                mendedBases.append(base)
+                expected = last.map { $0 + 1 } ?? base
+            }
             if !isWhole {
                 try dropSegments(bases[(index + 1)...], "it lay behind a bad batch")
                 break

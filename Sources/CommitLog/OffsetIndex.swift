@@ -48,7 +48,8 @@ final class OffsetIndex {
     /// A place at or before the batch that holds `offset`.
     func position(atOrBefore offset: Offset) throws(DiskError) -> Int64 {
         let index = try file.lastIndex { self.decoded($0).offset <= offset }
-        return index < 0 ? 0 : try entry(index).position
+        // A start glances at the first and the last entry only: what lies between may be damaged.
+        return index < 0 ? 0 : max(0, try entry(index).position)
     }
 
     /// Forgets entries that name `offset` or later, or a place at or behind `position`.

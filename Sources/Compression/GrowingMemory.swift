@@ -8,7 +8,7 @@ struct GrowingMemory: ~Copyable {
 
     init(expecting: Int, limit: Int) {
         self.limit = limit
-        capacity = max(64, min(expecting, limit))
+        capacity = min(max(64, expecting), limit)
         base = .allocate(byteCount: capacity, alignment: 16)
     }
 
@@ -18,7 +18,7 @@ struct GrowingMemory: ~Copyable {
     mutating func room() -> UnsafeMutableRawBufferPointer? {
         if count == capacity {
             guard capacity < limit else { return nil }
-            let larger = min(capacity * 2, max(limit, 64))
+            let larger = min(capacity * 2, limit)
             let moved = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 16)
             moved.copyMemory(from: base, byteCount: count)
             base.deallocate()

@@ -18,6 +18,8 @@ enum Zstd {
     {
         guard let stream = ZSTD_createDStream() else { throw .failed(.zstd, "ZSTD_createDStream") }
         defer { ZSTD_freeDStream(stream) }
+        let allowed = ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, windowLog(limit))
+        guard ZSTD_isError(allowed) == 0 else { throw .failed(.zstd, name(of: allowed)) }
         var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
         var memory = GrowingMemory(expecting: bytes.count * 4, limit: limit)
         // Zero behind a whole frame.
@@ -40,6 +42,13 @@ enum Zstd {
             memory.filled(room == nil ? 0 : written)
             if hint != 0, input.pos == before, written == 0 { throw .corrupt(.zstd, "the frame ends early") }
         }
+    }
+
+    /// The library allocates as large a window as a frame's header asks for, 128 MiB for twenty bytes that lie. A window larger than
+    /// all that may come out is of use to nobody; 8 MiB are what writers of streams ask for up to level 19, however little follows.
+    private static func windowLog(_ limit: Int) -> Int32 {
+        let needed = Int.bitWidth - max(limit - 1, 0).leadingZeroBitCount
+        return Int32(min(max(needed, 23), 27))
     }
 
     private static func name(of code: Int) -> String {

@@ -131,7 +131,8 @@ extension TransactionRecord {
             parts.reserveCapacity(count)
             for _ in 0..<count {
                 let type = try reader.int32()
-                guard let op = OpCode(rawValue: type) else { throw .badLength(Int(type)) }
+                // None in another: nobody writes that, and a chain of them would be as deep as the bytes are many.
+                guard let op = OpCode(rawValue: type), op != .multi else { throw .badLength(Int(type)) }
                 var inner = JuteReader(try reader.text())
                 parts.append(TransactionPart(op: op, record: try TransactionRecord(op, from: &inner)))
             }

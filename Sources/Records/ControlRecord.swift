@@ -7,6 +7,9 @@ package struct ControlRecord: Equatable, Sendable {
         case abort = 0
         case commit = 1
     }
+    /// A marker's records are some twenty bytes, and nobody packs them; more than this is no marker.
+    private static let limit = 64 << 10
+
     package var kind: Kind
     package var coordinatorEpoch: Int32
 
@@ -18,7 +21,7 @@ package struct ControlRecord: Equatable, Sendable {
     /// Nil for a control record of another kind, which readers skip.
     package init?(_ batch: RecordBatch) throws(RecordError) {
         guard batch.isControl else { return nil }
-        var iterator = try RecordIterator(batch)
+        var iterator = try RecordIterator(batch, limit: ControlRecord.limit)
         guard let record = try iterator.next(), let key = record.key else { return nil }
         do throws(ByteError) {
             var reader = ByteReader(key)

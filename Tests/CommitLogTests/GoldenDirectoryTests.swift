@@ -192,6 +192,27 @@ struct GoldenDirectoryTests {
         try check(fixture, directory, log + log, ends.last)
     }
 
+    @Test(
+        "is read whole although an entry in the middle of an index points elsewhere",
+        arguments: [-1000, 3000, Int32.max])
+    func damagedIndex(position: Int32) throws {
+        let fixture = try GoldenDirectoryTests.fixture()
+        let path = "\(fixture.path)/g-roll-0/00000000000000000000.index"
+        let sound = try fixture.disk.contents(path)
+        let middle = sound.count / 16
+        #expect(middle > 0)
+        var damaged = sound
+        withUnsafeBytes(of: position.bigEndian) { damaged.replaceSubrange(middle * 8 + 4..<middle * 8 + 8, with: $0) }
+        try fixture.disk.write(damaged, to: path)
+        let directory = try fixture.open()
+        let log = try #require(directory.logs[TopicPartition("g-roll", 0)])
+        for offset in 0..<Offset(240) {
+            let slice = try log.read(from: offset, maxBytes: 1, below: log.logEndOffset, atLeastOneBatch: true)
+            let header = try #require(try slice.contents().withUnsafeBytes { BatchHeader($0) })
+            #expect(header.baseOffset <= offset && header.lastOffset >= offset)
+        }
+    }
+
     private func wholeBatches(_ log: [UInt8]) throws -> [(position: Int, next: Offset)] {
         try log.withUnsafeBytes { raw in
             var ends: [(position: Int, next: Offset)] = []

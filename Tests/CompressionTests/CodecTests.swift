@@ -64,6 +64,25 @@ struct CodecTests {
         #expect(try Codec.lz4.unpacked(old, limit: 100, legacyLZ4: true) == Array("hello".utf8))
     }
 
+    @Test("keeps limits smaller than any memory it begins with", arguments: [Codec.gzip, .snappy, .lz4, .zstd])
+    func smallLimits(codec: Codec) throws {
+        let packed = try CodecTests.packed(CodecTests.sample(44), codec)
+        for limit in [0, 1, 43] {
+            #expect(throws: CompressionError.tooLarge(limit: limit)) { try codec.unpacked(packed, limit: limit) }
+        }
+        #expect(try codec.unpacked(packed, limit: 44).count == 44)
+    }
+
+    @Test("refuses a zstd frame whose header claims a larger window than may ever be filled") func zstdWindow() throws {
+        // A frame of one raw byte whose descriptor asks for a window of 64 MiB, and one of 8 MiB.
+        let claims: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x80, 0x09, 0x00, 0x00, 0x7a]
+        var modest = claims
+        modest[5] = 0x68
+        #expect(throws: CompressionError.self) { try Codec.zstd.unpacked(claims, limit: 1 << 20) }
+        #expect(try Codec.zstd.unpacked(claims, limit: 1 << 26) == [0x7a])
+        #expect(try Codec.zstd.unpacked(modest, limit: 1) == [0x7a])
+    }
+
     @Test("is known by Kafka's names") func names() {
         #expect(Codec(name: "uncompressed") == Codec.none)
         #expect(Codec(name: "zstd") == .zstd)

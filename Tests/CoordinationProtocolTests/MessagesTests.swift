@@ -118,6 +118,21 @@ struct MessagesTests {
         #expect(try! GetChildrenResponse.decode(bytes("ffffffff")).children == [])
     }
 
+    @Test("a logged multi inside a multi is refused, however deep they are") func nestedMulti() {
+        var record: [UInt8] = bytes("00000000")
+        for _ in 0..<2000 {
+            var outer = JuteWriter()
+            outer.int32(1)
+            outer.int32(OpCode.multi.rawValue)
+            record.withUnsafeBytes { outer.slice($0) }
+            record = outer.bytes.array
+        }
+        record.withUnsafeBytes { raw in
+            var reader = JuteReader(raw)
+            #expect(throws: JuteError.self) { try TransactionRecord(.multi, from: &reader) }
+        }
+    }
+
     @Test("a reply with an error has no body, and lengths do not count themselves") func frames() {
         var writer = JuteWriter()
         writer.reply(xid: 5, zxid: 6, error: .noNode, StatResponse())
