@@ -21,6 +21,7 @@ extension ReplicaFetcher {
         if !response.responses.isEmpty {
             for one in followed where one.askedIn == number { byKey[session.key(one.host)] = one }
         }
+        var unheard: Set<Key> = []
         for topic in response.responses {
             for data in topic.partitions {
                 let key = Key(
@@ -28,11 +29,14 @@ extension ReplicaFetcher {
                     partition: data.partitionIndex)
                 // Meanwhile another leader may have been named: what the old one says is nothing to that.
                 guard let one = byKey[key], one.state == .ready, one.from == one.askedFrom, isCurrent(one) else {
+                    unheard.insert(key)
                     continue
                 }
                 take(data, one)
             }
         }
+        // The source believes that it has told this, a high watermark perhaps that does not move any more: it has to say all again.
+        if !unheard.isEmpty, followed.contains(where: { unheard.contains(session.key($0.host)) }) { session.forget() }
         close()
     }
 

@@ -101,6 +101,8 @@ struct PlayTests {
                     14633 kill leader for 10731; 19231 kill broker-1 for 42
                     20203 kill leader for 3584; 23207 power broker-1 for 1681
                     """), administrator: false),
+            // What a source had told was not heard, for the leader's epoch had changed meanwhile: it was not told again.
+            Plan(seed: 1387),
         ])
     func regressions(plan: Plan) {
         let outcome = Play.play(plan)
