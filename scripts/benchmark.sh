@@ -23,7 +23,7 @@ TOOLS=$ROOT/.build/benchmarks
 DIRECTORY=${DIRECTORY:-$ROOT/data/benchmark-$$}
 mkdir -p "$TOOLS" "$DIRECTORY"
 COMPILER=$(command -v cc || command -v clang) || fail "no C compiler: apt-get install gcc"
-for program in rawload zkload zkscale floor limits; do
+for program in rawload zkload zkscale zkfloor floor limits; do
     [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/$program.c" ] && [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/zkclient.h" ] ||
         "$COMPILER" -O2 -w -pthread "$ROOT/Tests/Benchmarks/$program.c" -o "$TOOLS/$program" || exit 1
 done

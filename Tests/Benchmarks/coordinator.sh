@@ -11,6 +11,13 @@ bar() {
     verdict=$(awk -v a="${4:-nan}" -v op="$5" -v b="$6" 'BEGIN { if (a !~ /^[0-9.]+$/) print "NOT MEASURED"; else if (op == "<=" ? a <= b : a >= b) print "met"; else print "NOT MET" }')
     TABLE+=("$(printf '%-44s %12s %12s %9s %3s %-7s %s' "$1" "$2" "$3" "$4" "$5" "$6" "$verdict")")
 }
+# beside WORDS FIGURE : one line that nothing is judged by: ours beside what the kernel and the disk ask for the same (zkfloor.c).
+beside() {
+    local floor share
+    floor=$(sed -n "s/^median $2 .*third=\([0-9.]*\) .*/\1/p" <<<"$PAIR")
+    share=$(sed -n "s/^median $2 .*first\/third=\([0-9.]*\).*/\1/p" <<<"$PAIR")
+    TABLE+=("$(printf '%-44s %12s %12s %9s' "$1" "$(median "$PAIR" "$2" first)" "$floor" "$share")")
+}
 # settings NAME PORT [LINES] : a properties file that both understand.
 settings() {
     mkdir -p "$DIRECTORY/$1"
@@ -36,7 +43,7 @@ start_zookeeper() {
 # rest PID : resident memory in MB, with a decimal.
 rest() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
 end_server() { kill -9 "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
-# median WORDS FIELD : of the last pair's output; FIELD is first, second or ratio.
+# median OUTPUT FIGURE FIELD : of a pair's output; FIELD is first, second or ratio.
 median() {
     case $3 in
     ratio) sed -n "s/^median $2 .*ratio first\/second=\([0-9.]*\).*/\1/p" <<<"$1" ;;
@@ -63,6 +70,12 @@ settings zookeeper "$port"
 start_zookeeper zookeeper "$port" "$ZOOKEEPER_HEAP"
 theirs=$LAST
 THEIRS=127.0.0.1:$port:$theirs
+# What neither server can do better than: the same requests answered without a coordinator behind. It sleeps while nobody is connected.
+"$TOOLS/zkfloor" "$DIRECTORY" >"$DIRECTORY/floor.port" &
+floor=$!
+PIDS+=("$floor")
+until [ -s "$DIRECTORY/floor.port" ]; do kill -0 "$floor" 2>/dev/null || exit 1; sleep 0.02; done
+FLOOR=127.0.0.1:$(<"$DIRECTORY/floor.port"):$floor
 echo "ZooKeeper $(readlink -f /usr/share/java/zookeeper.jar), $ZOOKEEPER_HEAP, warmed up first"
 # It says imok before it lets anybody in.
 until "$TOOLS/zkload" -s "$THEIRS" -m get -c 1 -d 0.1 -u 0 -r 1 >/dev/null 2>&1; do sleep 0.1; done
@@ -73,10 +86,11 @@ for piece in $PARTS_OF_COORDINATOR; do
     case $piece in
     alone)
         # The disk's own rate, ours and theirs, a second each in turn; the generator does not sleep.
-        pair -m set -c 1 -w 1 -d 1 -u 0.3 -p -D "$DIRECTORY"
+        pair -s "$FLOOR" -m set -c 1 -w 1 -d 1 -u 0.3 -p -D "$DIRECTORY"
         share=$(median "$PAIR" "of disk" first)
         bar "one outstanding set, of fdatasync's rate" "$share" "$(median "$PAIR" "of disk" second)" "$share" ">=" 0.9
         bar "  and never more than it allows" "$share" "" "$share" "<=" 1.05
+        beside "  beside a server that only writes and sends" "of disk"
         ;;
     load)
         for mode in get set create; do
@@ -88,9 +102,10 @@ for piece in $PARTS_OF_COORDINATOR; do
         done
         ;;
     watch)
-        pair -m watch -c 64 -d 3 -p
+        pair -s "$FLOOR" -m watch -c 64 -d 3 -p
         for point in p50 p99; do
             bar "64 watchers, last event us, $point" "$(median "$PAIR" "last $point" first)" "$(median "$PAIR" "last $point" second)" "$(median "$PAIR" "last $point" ratio)" "<=" 0.25
+            beside "  beside a server that only writes and sends" "last $point"
         done
         ;;
     start)
@@ -148,5 +163,6 @@ for piece in $PARTS_OF_COORDINATOR; do
 done
 end_server "$ours"
 end_server "$theirs"
+end_server "$floor"
 printf '%-44s %12s %12s %9s %3s %-7s\n' "" ours ZooKeeper "judged" "" bar
 printf '%s\n' "${TABLE[@]}"
