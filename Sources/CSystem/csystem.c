@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
 #include "csystem.h"
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -18,3 +21,8 @@ void csystem_background_thread(void) {
     syscall(SYS_ioprio_set, 1, 0, (2 << 13) | 7);
 }
 void csystem_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+void csystem_trim_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}

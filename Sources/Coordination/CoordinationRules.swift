@@ -35,4 +35,10 @@ package struct WatchDelivery {
     package var event: Int32
     package var path: PathBytes
     package var zxid: Int64
+
+    /// Of one event, to somebody else: without looking at the path's bytes, so that it may say no where they are the same.
+    package func tellsTheSame(as other: WatchDelivery) -> Bool {
+        event == other.event && zxid == other.zxid && path.baseAddress == other.path.baseAddress
+            && path.count == other.path.count
+    }
 }

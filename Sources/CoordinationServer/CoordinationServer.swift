@@ -47,6 +47,7 @@ package final class CoordinationServer {
     /// Tries that found the disk full, in a row.
     var roomWaits = 0
     var statistics = ServerStatistics()
+    var bursts = BurstWatch()
     var startStatistics = StartStatistics()
     let startedAt: Instant
     let narrator: Narrator

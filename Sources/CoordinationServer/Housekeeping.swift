@@ -35,6 +35,7 @@ extension CoordinationServer {
             log.relax()
             flying.relax()
             gathering.relax()
+            if bursts.isOver(received: statistics.received) { world.giveBackMemory() }
         }
         world.after(.milliseconds(grain - nowMs % grain)) { [weak self] in self?.tick() }
     }

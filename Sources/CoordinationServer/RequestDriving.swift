@@ -114,6 +114,8 @@ extension CoordinationServer {
         let now = world.clock.now
         // A change tells of a node's beginning, end or data, and of its parent's children: few kinds, counted for each.
         var told: (Int64, Int64, Int64, Int64) = (0, 0, 0, 0)
+        // All who watch one node get the same bytes: they are made once.
+        var made: WatchDelivery?
         for index in core.deliveries.indices {
             let delivery = core.deliveries[index]
             switch delivery.event {
@@ -123,15 +125,18 @@ extension CoordinationServer {
             default: told.3 += 1
             }
             guard let connection = connections[delivery.client.raw] else { continue }
-            eventScratch.bytes.clear()
-            let frame = eventScratch.beginFrame()
-            eventScratch.int32(SpecialXid.watchEvent)
-            eventScratch.int64(delivery.zxid)
-            eventScratch.int32(0)
-            eventScratch.int32(delivery.event)
-            eventScratch.int32(3)
-            eventScratch.slice(delivery.path)
-            eventScratch.endFrame(frame)
+            if made?.tellsTheSame(as: delivery) != true {
+                eventScratch.bytes.clear()
+                let frame = eventScratch.beginFrame()
+                eventScratch.int32(SpecialXid.watchEvent)
+                eventScratch.int64(delivery.zxid)
+                eventScratch.int32(0)
+                eventScratch.int32(delivery.event)
+                eventScratch.int32(3)
+                eventScratch.slice(delivery.path)
+                eventScratch.endFrame(frame)
+                made = delivery
+            }
             let bytes = eventScratch.bytes.bytes
             statistics.watchBytes += Int64(bytes.count)
             statistics.sent += 1

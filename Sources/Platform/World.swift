@@ -12,6 +12,8 @@ package protocol World: AnyObject {
     var bootID: String { get }
     /// Registration and `advertised.listeners` say it when nobody configured a host.
     var hostName: String { get }
+    /// A burst is over: memory that is free but kept for the next one may go back to the system now. May take a millisecond.
+    func giveBackMemory()
 }
 
 /// `world.random()` where Swift wants a generator.
@@ -22,6 +24,8 @@ package struct WorldRandom: RandomNumberGenerator {
 }
 
 extension World {
+    package func giveBackMemory() {}
+
     @discardableResult
     package func after(_ delay: Duration, _ fire: @escaping () -> Void) -> TimerID {
         timers.schedule(at: clock.now + delay, fire)

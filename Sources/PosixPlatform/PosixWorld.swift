@@ -30,6 +30,7 @@ package final class PosixWorld: World {
     package var clock: any Platform.Clock { loop }
     package var timers: any Timers { loop }
     package func random() -> UInt64 { random64.next() }
+    package func giveBackMemory() { csystem_trim_memory() }
 
     package func run() -> Int32 {
         loop.run()

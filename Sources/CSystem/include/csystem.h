@@ -24,5 +24,7 @@ int csystem_open(const char *path, int flags, unsigned mode);
 void csystem_name_thread(const char *name);
 /// The calling thread gets what processor and disk time others leave.
 void csystem_background_thread(void);
+/// Gives whole pages that nobody has allocated back to the system, where the C library can.
+void csystem_trim_memory(void);
 /// fcntl(2) with one integer argument.
 int csystem_fcntl(int fd, int command, int argument);
