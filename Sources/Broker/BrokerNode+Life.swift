@@ -17,7 +17,7 @@ extension BrokerNode {
         settings.changed = { [weak self] topic in
             guard let self else { return }
             partitions.settingsChanged(of: topic)
-            self.controller?.uncleanElectionChanged(topic, to: topicSettings?[topic].allowsUncleanElection)
+            self.controller?.electionRulesChanged(topic, to: topicSettings?[topic].electionRules)
         }
         settings.brokerChanged = { [weak self] in self?.settingsChanged() }
         configAdmin = ConfigAdmin(tree: tree, world: world, me: id, metadata: metadata, settings: settings)
@@ -67,9 +67,12 @@ extension BrokerNode {
         rates.take(topicSettings.broker)
         partitions.allSettingsChanged()
         guard let controller else { return }
-        controller.uncleanElectionDefaultChanged(to: topicSettings.broker[BrokerKeys.uncleanElection])
+        controller.electionRulesChanged(
+            to: ElectionRules(
+                uncleanElection: topicSettings.broker[BrokerKeys.uncleanElection],
+                minInSync: topicSettings.broker[BrokerKeys.minInSync]))
         for topic in metadata.topicNames {
-            controller.uncleanElectionChanged(topic, to: topicSettings[topic].allowsUncleanElection)
+            controller.electionRulesChanged(topic, to: topicSettings[topic].electionRules)
         }
     }
 
@@ -139,7 +142,8 @@ extension BrokerNode {
         var settings = ControllerSettings(broker: id)
         settings.interBrokerListener = config.interBrokerListener
         settings.core.deletesTopics = config[BrokerKeys.deleteTopics]
-        settings.core.uncleanElection = config[BrokerKeys.uncleanElection]
+        settings.core.rules = ElectionRules(
+            uncleanElection: config[BrokerKeys.uncleanElection], minInSync: config[BrokerKeys.minInSync])
         settings.core.autoRebalance = config[BrokerKeys.autoRebalance]
         settings.core.imbalancePercentage = config[BrokerKeys.imbalancePercentage]
         settings.rebalanceInterval = config[BrokerKeys.imbalanceCheck]

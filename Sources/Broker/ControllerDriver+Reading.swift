@@ -116,7 +116,7 @@ extension ControllerDriver {
 
     struct FoundTopic {
         var contents: TopicContents
-        var unclean: Bool?
+        var rules: ElectionRules?
     }
 
     func readTopic(_ name: String, _ term: Term, then: @escaping (Result<FoundTopic?, CoordinationError>) -> Void) {
@@ -133,11 +133,10 @@ extension ControllerDriver {
             let contents = TopicContents(
                 id: assignment.topicID, partitions: assignment.replicas, adding: assignment.adding,
                 removing: assignment.removing, version: node.stat.version)
-            tree.readIfThere(Znodes.topicConfig(name)) { result in
+            tree.readIfThere(Znodes.topicConfig(name)) { [self] result in
                 guard case .success(let config) = result else { return then(.failure(result.error)) }
-                let settings = config.flatMap { try? ConfigPayload(payload: $0.data).settings } ?? [:]
-                let unclean = settings["unclean.leader.election.enable"].map { $0 == "true" }
-                then(.success(FoundTopic(contents: contents, unclean: unclean)))
+                let overrides = config.flatMap { try? ConfigPayload(payload: $0.data).settings } ?? [:]
+                then(.success(FoundTopic(contents: contents, rules: rules(overrides))))
             }
         }
     }
@@ -151,7 +150,7 @@ extension ControllerDriver {
             }
             var random = WorldRandom(world)
             let id = UUID128.random(using: &random)
-            happened(term) { $0.topicRead(name, found?.contents, freshID: id, uncleanElection: found?.unclean) }
+            happened(term) { $0.topicRead(name, found?.contents, freshID: id, rules: found?.rules) }
         }
     }
 
@@ -172,16 +171,26 @@ extension ControllerDriver {
         }
     }
 
-    /// The cluster-wide `unclean.leader.election.enable` changed.
-    package func uncleanElectionDefaultChanged(to allowed: Bool) {
-        settings.core.uncleanElection = allowed
+    /// What a topic's own settings say, over the cluster's.
+    private func rules(_ overrides: [String: String]) -> ElectionRules? {
+        let unclean = overrides[TopicKeys.uncleanElection.name].map { $0 == "true" }
+        let minInSync = overrides[TopicKeys.minInSync.name].flatMap { Int($0) }
+        guard unclean != nil || minInSync != nil else { return nil }
+        let others = settings.core.rules
+        return ElectionRules(
+            uncleanElection: unclean ?? others.uncleanElection, minInSync: minInSync ?? others.minInSync)
+    }
+
+    /// The cluster-wide settings changed.
+    package func electionRulesChanged(to rules: ElectionRules) {
+        settings.core.rules = rules
         guard let term else { return }
-        happened(term) { $0.uncleanElectionDefaultChanged(to: allowed) }
+        happened(term) { $0.electionRulesChanged(to: rules) }
     }
 
     /// A topic's settings changed (the config watcher of this broker tells).
-    package func uncleanElectionChanged(_ topic: String, to allowed: Bool?) {
+    package func electionRulesChanged(_ topic: String, to rules: ElectionRules?) {
         guard let term else { return }
-        happened(term) { $0.uncleanElectionChanged(topic, to: allowed) }
+        happened(term) { $0.electionRulesChanged(topic, to: rules) }
     }
 }

@@ -38,18 +38,17 @@ extension ControllerDriver {
                     "epoch": state.leaderEpoch,
                     "isr": state.inSync.map(\.description).joined(separator: ","),
                 ])
-        case .leaderless(let partition, let inSync, let suspects) where suspects.isEmpty:
+        case .leaderless(let partition, let inSync):
             journal.warning(
                 "found no live in-sync replica: nobody leads this partition until one is back",
                 ["partition": partition, "isr": ControllerDriver.names(inSync)])
-        case .leaderless(let partition, let inSync, let suspects):
+        case .waitsBehindPowerLoss(let partition, let inSync, let absent):
             journal.warning(
-                "waits for in-sync replicas that are down before it chooses a leader: those that are here lost power, and may "
-                    + "lack what the others hold. To go on without them: kafka-leader-election.sh --election-type unclean",
+                "waits for replicas that are down before it chooses a leader: those of the in-sync set that are here lost power, "
+                    + "and may lack what was acknowledged. To go on without them: kafka-leader-election.sh --election-type unclean",
                 [
                     "partition": partition, "isr": ControllerDriver.names(inSync),
-                    "lost_power": ControllerDriver.names(suspects),
-                    "waits_for": ControllerDriver.names(inSync.filter { !suspects.contains($0) }),
+                    "waits_for": ControllerDriver.names(absent),
                 ])
         case .brokerSuspect(let broker):
             journal.notice(

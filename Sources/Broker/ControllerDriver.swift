@@ -263,7 +263,7 @@ package final class ControllerDriver {
                     for (name, found) in topics {
                         guard let found else { continue }
                         contents.topics[name] = found.contents
-                        contents.uncleanElection[name] = found.unclean
+                        contents.rules[name] = found.rules
                     }
                     readStates(term, contents, again: again)
                 }

@@ -70,7 +70,7 @@ package final class PartitionDirectory {
     package var movePause: () -> Duration = { .zero }
     package var moved: (Int) -> Void = { _ in }
     /// Replicas that the controller took away, and whose files are still to go.
-    private var stopped: [PartitionHost] = []
+    private var stopped: [(partition: TopicPartition, directory: LogDirectory)] = []
     /// Where replicas that do not exist yet shall lie.
     var preferred: [TopicPartition: String] = [:]
     /// By topic, then by partition; interned, so that a name is hashed once a request.
@@ -259,7 +259,11 @@ package final class PartitionDirectory {
     /// - Returns: the wire code, 0 when done. A replica that is not here has stopped already. The files of those to be deleted go
     ///   with the next ``deleteStopped(then:)``.
     package func stop(_ partition: TopicPartition, epoch: LeaderEpoch, delete: Bool) -> Int16 {
-        guard let host = host(partition) else { return 0 }
+        guard let host = host(partition) else {
+            // Found by the start, of a topic that was deleted meanwhile; or a log that could not be opened.
+            if delete { stopped += directories.filter { $0.holds(partition) }.map { (partition, $0) } }
+            return 0
+        }
         if host.isOffline { return Refusal.storage.rawValue }
         if epoch.raw >= 0, epoch < host.leaderEpoch { return 74 }
         host.resign()
@@ -267,17 +271,17 @@ package final class PartitionDirectory {
         guard delete else { return 0 }
         remove(host)
         preferred[partition] = nil
-        stopped.append(host)
+        stopped.append((partition, host.directory))
         world.journal.info("holds a partition no more", ["partition": partition])
         return 0
     }
 
     /// - Parameter then: when logs of the same names may be made.
     func deleteStopped(then: @escaping () -> Void) {
-        let hosts = stopped
+        let going = stopped
         stopped = []
         let places = directories.map { directory in
-            (directory: directory, partitions: hosts.filter { $0.directory === directory }.map(\.partition))
+            (directory: directory, partitions: going.filter { $0.directory === directory }.map(\.partition))
         }.filter { !$0.partitions.isEmpty }
         var left = places.count
         guard left > 0 else { return then() }

@@ -1,6 +1,7 @@
 import ClusterModel
 import CommitLog
 import Configuration
+import Controller
 import Records
 import Replication
 
@@ -32,8 +33,8 @@ package struct TopicConfig: Equatable, Sendable {
     package var packing: BatchValidator.Packing?
     /// `message.downconversion.enable`: consumers that speak Fetch 0 to 3 get records in their format.
     package var convertsForOldConsumers = true
-    /// `unclean.leader.election.enable`
-    package var allowsUncleanElection = false
+    /// `unclean.leader.election.enable`, and `min.insync.replicas` once more.
+    package var electionRules = ElectionRules()
     /// `leader.replication.throttled.replicas`, `follower.replication.throttled.replicas`
     package var leaderThrottled = ThrottledReplicas.none
     package var followerThrottled = ThrottledReplicas.none
@@ -87,7 +88,7 @@ package struct TopicConfig: Equatable, Sendable {
             }
         }
         convertsForOldConsumers = value(TopicKeys.downConversion)
-        allowsUncleanElection = value(TopicKeys.uncleanElection)
+        electionRules = ElectionRules(uncleanElection: value(TopicKeys.uncleanElection), minInSync: minInSync)
         leaderThrottled = overrides[TopicKeys.leaderThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none
         followerThrottled = overrides[TopicKeys.followerThrottled.name].flatMap { ThrottledReplicas($0) } ?? .none
     }

@@ -334,40 +334,77 @@ package final class LogDirectory {
 
     /// The same of many: one sync makes all the renames durable.
     package func deleteLogs(_ partitions: [TopicPartition], then: @escaping (LogOpenError?) -> Void) {
-        let going = partitions.compactMap { logs.removeValue(forKey: $0) }
-        for log in going { forget(log.partition) }
-        moveAway(going, then: then)
+        var going: [PartitionLog] = []
+        var unopened: [TopicPartition] = []
+        for partition in partitions {
+            if let log = logs.removeValue(forKey: partition) { going.append(log) } else { unopened.append(partition) }
+            forget(partition)
+        }
+        moveAway(going, unopened, then: then)
     }
 
-    func moveAway(_ going: [PartitionLog], then: @escaping (LogOpenError?) -> Void) {
-        var left = going.count
+    /// Whether anything stands here for it, a log that could not be opened perhaps.
+    package func holds(_ partition: TopicPartition) -> Bool {
+        logs[partition] != nil || (offlineReason == nil && disk.exists("\(path)/\(partition)"))
+    }
+
+    func moveAway(
+        _ going: [PartitionLog], _ unopened: [TopicPartition] = [], then: @escaping (LogOpenError?) -> Void
+    ) {
+        var left = going.count + (unopened.isEmpty ? 0 : 1)
         guard left > 0 else { return then(nil) }
         var problem: LogOpenError?
-        for log in going {
-            moveAway(log) { [self] error in
-                problem = problem ?? error
-                left -= 1
-                guard left == 0 else { return }
-                if let problem { return then(problem) }
-                let (disk, path) = (self.disk, self.path)
-                lane.perform { () throws(DiskError) in
-                    try disk.syncDirectory(path)
-                } then: { [self] result in
-                    if case .failure(let error) = result {
-                        fail(error)
-                        return then(LogOpenError(error))
-                    }
-                    then(nil)
+        let one = { [self] (error: LogOpenError?) in
+            problem = problem ?? error
+            left -= 1
+            guard left == 0 else { return }
+            if let problem { return then(problem) }
+            let (disk, path) = (self.disk, self.path)
+            lane.perform { () throws(DiskError) in
+                try disk.syncDirectory(path)
+            } then: { [self] result in
+                if case .failure(let error) = result {
+                    fail(error)
+                    return then(LogOpenError(error))
                 }
+                then(nil)
+            }
+        }
+        for log in going { moveAway(log, then: one) }
+        if !unopened.isEmpty { moveAway(unopened, then: one) }
+    }
+
+    private func deletedPath(_ partition: TopicPartition) -> String {
+        let suffix = ".\(freshSuffix)\(Name.deleted)"
+        let kept = "\(partition)".prefix(255 - suffix.utf8.count)
+        return "\(path)/\(kept)\(suffix)"
+    }
+
+    /// Directories whose logs nobody has open.
+    private func moveAway(_ unopened: [TopicPartition], then: @escaping (LogOpenError?) -> Void) {
+        let moves = unopened.map { (from: "\(path)/\($0)", to: deletedPath($0)) }
+        let disk = self.disk
+        lane.perform { () throws(DiskError) -> [String] in
+            var moved: [String] = []
+            for move in moves where disk.exists(move.from) {
+                try disk.rename(move.from, to: move.to)
+                moved.append(move.to)
+            }
+            return moved
+        } then: { [self] result in
+            switch result {
+            case .success(let moved):
+                deleted += moved.map { ($0, world.clock.now) }
+                then(nil)
+            case .failure(let error):
+                fail(error)
+                then(LogOpenError(error))
             }
         }
     }
 
     private func moveAway(_ log: PartitionLog, then: @escaping (LogOpenError?) -> Void) {
-        let partition = log.partition
-        let suffix = ".\(freshSuffix)\(Name.deleted)"
-        let kept = "\(partition)".prefix(255 - suffix.utf8.count)
-        let target = "\(path)/\(kept)\(suffix)"
+        let target = deletedPath(log.partition)
         log.moveAway(to: target) { [self] error in
             if let error {
                 fail(error)

@@ -428,7 +428,8 @@ struct LogRecovery {
             guard let file = segment.file else { continue }
             if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
             var scanner = HeaderScanner(
-                file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size,
+                file, from: try segment.offsetIndex.position(atOrBefore: offset, logSize: segment.size),
+                to: segment.size,
                 damaged: segment.damaged)
             while let header = try scanner.next() {
                 guard header.lastOffset >= offset else { continue }
@@ -447,7 +448,8 @@ struct LogRecovery {
             guard let file = segment.file else { continue }
             if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
             var scanner = HeaderScanner(
-                file, from: try segment.offsetIndex.position(atOrBefore: offset), to: segment.size,
+                file, from: try segment.offsetIndex.position(atOrBefore: offset, logSize: segment.size),
+                to: segment.size,
                 damaged: segment.damaged)
             while let header = try scanner.next() {
                 if header.lastOffset >= offset, header.isControl { return true }

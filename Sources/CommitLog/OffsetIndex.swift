@@ -45,11 +45,11 @@ final class OffsetIndex {
         return index < 0 ? nil : try entry(index)
     }
 
-    /// A place at or before the batch that holds `offset`.
-    func position(atOrBefore offset: Offset) throws(DiskError) -> Int64 {
-        let index = try file.lastIndex { self.decoded($0).offset <= offset }
+    /// A place at or before the batch that holds `offset`, in a log of `logSize` bytes.
+    func position(atOrBefore offset: Offset, logSize: Int64) throws(DiskError) -> Int64 {
         // A start glances at the first and the last entry only: what lies between may be damaged.
-        return index < 0 ? 0 : max(0, try entry(index).position)
+        guard let entry = try entry(atOrBefore: offset), (0..<logSize).contains(entry.position) else { return 0 }
+        return entry.position
     }
 
     /// Forgets entries that name `offset` or later, or a place at or behind `position`.

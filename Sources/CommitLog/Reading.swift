@@ -130,7 +130,8 @@ extension PartitionLog {
         for segment in segments where segment.maxTimestamp >= timestamp && segment.baseOffset < bound {
             do throws(DiskError) {
                 let from = try segment.timeIndex.entry(atOrBefore: timestamp)?.offset ?? segment.baseOffset
-                let position = try segment.offsetIndex.position(atOrBefore: max(from, logStartOffset))
+                let position = try segment.offsetIndex.position(
+                    atOrBefore: max(from, logStartOffset), logSize: segment.size)
                 guard let file = segment.file else { continue }
                 var scanner = HeaderScanner(file, from: position, to: segment.written)
                 while let header = try scanner.next(), header.baseOffset < bound {
@@ -187,7 +188,8 @@ extension PartitionLog {
             return timestamp > best.timestamp || timestamp == best.timestamp && offset < best.offset
         }
         guard let file = segment.file, isBetter(segment.maxTimestamp, segment.baseOffset) else { return }
-        let from = try segment.offsetIndex.position(atOrBefore: max(segment.baseOffset, logStartOffset))
+        let from = try segment.offsetIndex.position(
+            atOrBefore: max(segment.baseOffset, logStartOffset), logSize: segment.size)
         var scanner = HeaderScanner(file, from: from, to: segment.written)
         while let header = try scanner.next(), header.lastOffset < logEndOffset {
             guard header.lastOffset >= logStartOffset, isBetter(header.maxTimestamp, header.baseOffset) else {

@@ -223,7 +223,7 @@ final class Segment {
         if let last = try timeIndex.last() {
             maxTimestamp = last.timestamp
             offsetOfMaxTimestamp = last.offset
-            from = try offsetIndex.position(atOrBefore: last.offset)
+            from = try offsetIndex.position(atOrBefore: last.offset, logSize: size)
         }
         guard let file else { return }
         var scanner = HeaderScanner(file, from: from, to: size, damaged: damaged)

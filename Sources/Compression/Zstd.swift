@@ -24,8 +24,12 @@ enum Zstd {
         var memory = GrowingMemory(expecting: bytes.count * 4, limit: limit)
         // Zero behind a whole frame.
         var hint = 1
+        var isAtFrame = true
         while true {
             if hint == 0, input.pos == input.size { return memory.take() }
+            guard !isAtFrame || isStandard(UnsafeRawBufferPointer(rebasing: bytes[input.pos...])) else {
+                throw .corrupt(.zstd, "no frame of version 1")
+            }
             var spare: UInt8 = 0
             let room = memory.room()
             let before = input.pos
@@ -40,8 +44,17 @@ enum Zstd {
             guard ZSTD_isError(hint) == 0 else { throw .corrupt(.zstd, name(of: hint)) }
             if room == nil, written > 0 { throw .tooLarge(limit: limit) }
             memory.filled(room == nil ? 0 : written)
+            isAtFrame = hint == 0
             if hint != 0, input.pos == before, written == 0 { throw .corrupt(.zstd, "the frame ends early") }
         }
+    }
+
+    /// Frames of RFC 8878, or what readers skip. The library may know formats from before, whose windows have no limit.
+    private static func isStandard(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        // Cut short, the library tells what is missing.
+        guard bytes.count >= 4 else { return true }
+        let magic = UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self))
+        return magic == 0xfd2f_b528 || magic & 0xffff_fff0 == 0x184d_2a50
     }
 
     /// The library allocates as large a window as a frame's header asks for, 128 MiB for twenty bytes that lie. A window larger than

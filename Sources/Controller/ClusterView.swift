@@ -120,6 +120,8 @@ package struct PartitionView: Equatable, Sendable {
     package var logEnds: [BrokerID: LogEnd] = [:]
     /// Asked and not answered.
     package var asked: Set<BrokerID> = []
+    /// Whom it waits for behind a power loss, as was told.
+    package var waitsFor: [BrokerID] = []
     package init(_ assignment: ReplicaAssignment) { self.assignment = assignment }
 
     /// A change of an assignment: first whoever is dropped leaves leadership and in-sync set, then the tree hears of it.
@@ -150,12 +152,24 @@ package struct PartitionView: Equatable, Sendable {
     package var replicas: [BrokerID] { effective.replicas }
 }
 
+/// What settings say about elections.
+package struct ElectionRules: Equatable, Sendable {
+    /// `unclean.leader.election.enable`
+    package var uncleanElection: Bool
+    /// `min.insync.replicas`
+    package var minInSync: Int
+    package init(uncleanElection: Bool = false, minInSync: Int = 1) {
+        self.uncleanElection = uncleanElection
+        self.minInSync = minInSync
+    }
+}
+
 package struct TopicView: Equatable, Sendable {
     package var id: UUID128?
     package var version: Int32
     package var partitions: [Int32: PartitionView] = [:]
-    /// What its own config says.
-    package var uncleanElection: Bool?
+    /// What its config says; nil when there is none.
+    package var rules: ElectionRules?
     /// The write of its znode that was not answered, with the assignments in it.
     package var writing: [Int32: ReplicaAssignment]?
     package init(id: UUID128?, version: Int32) {

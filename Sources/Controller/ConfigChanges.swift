@@ -2,19 +2,18 @@ import ClusterModel
 
 // What settings say about elections, and leaders that go back to where they belong.
 extension ControllerCore {
-    /// `unclean.leader.election.enable` of a topic changed; nil: it no longer says.
-    package mutating func uncleanElectionChanged(_ topic: String, to allowed: Bool?) -> [Effect] {
-        guard let known = view.topics[topic], known.uncleanElection != allowed else { return [] }
-        view.topics[topic]?.uncleanElection = allowed
-        guard allowed ?? settings.uncleanElection else { return [] }
+    /// A topic's settings changed; nil: it no longer says.
+    package mutating func electionRulesChanged(_ topic: String, to rules: ElectionRules?) -> [Effect] {
+        guard let known = view.topics[topic], known.rules != rules else { return [] }
+        view.topics[topic]?.rules = rules
         return settle(known.partitionNumbers.map { TopicPartition(topic, $0) })
     }
 
     /// The same, of all topics that do not say.
-    package mutating func uncleanElectionDefaultChanged(to allowed: Bool) -> [Effect] {
-        guard settings.uncleanElection != allowed else { return [] }
-        settings.uncleanElection = allowed
-        return allowed ? settle(view.allPartitions) : []
+    package mutating func electionRulesChanged(to rules: ElectionRules) -> [Effect] {
+        guard settings.rules != rules else { return [] }
+        settings.rules = rules
+        return settle(view.allPartitions)
     }
 
     /// Asked every `leader.imbalance.check.interval.seconds`: brokers that lead too few of the partitions they are first in line

@@ -52,7 +52,9 @@ package struct ControllerCore: Equatable, Sendable {
         case brokerBounced(BrokerID, BrokerEpoch)
         case leaderElected(TopicPartition, from: BrokerID?, LeaderAndInSync)
         /// - waitsFor: in-sync replicas that are down; the others have lost power.
-        case leaderless(TopicPartition, inSync: [BrokerID], suspects: [BrokerID])
+        case leaderless(TopicPartition, inSync: [BrokerID])
+        /// All in-sync replicas that are here lost power.
+        case waitsBehindPowerLoss(TopicPartition, inSync: [BrokerID], for: [BrokerID])
         /// Its logs may have lost something: no in-sync set relies on it.
         case brokerSuspect(BrokerID)
         /// Every copy that is there has been through a power loss.
@@ -82,8 +84,8 @@ package struct ControllerCore: Equatable, Sendable {
     package struct Settings: Equatable, Sendable {
         /// `delete.topic.enable`
         package var deletesTopics = true
-        /// `unclean.leader.election.enable` where the topic does not say.
-        package var uncleanElection = false
+        /// Where the topic does not say.
+        package var rules = ElectionRules()
         package var autoRebalance = true
         /// `leader.imbalance.per.broker.percentage`
         package var imbalancePercentage = 10
@@ -98,8 +100,8 @@ package struct ControllerCore: Equatable, Sendable {
         package var deletions: [String] = []
         package var oldReassignments: [OldReassignment] = []
         package var oldElection: [TopicPartition]?
-        /// Topics whose config says so.
-        package var uncleanElection: [String: Bool] = [:]
+        /// What topics' configs say.
+        package var rules: [String: ElectionRules] = [:]
         package init() {}
     }
 
@@ -148,7 +150,7 @@ package struct ControllerCore: Equatable, Sendable {
         for name in tree.topics.keys.sorted() {
             guard let contents = tree.topics[name] else { continue }
             var topic = TopicView(id: contents.id, version: contents.version)
-            topic.uncleanElection = tree.uncleanElection[name]
+            topic.rules = tree.rules[name]
             for number in contents.partitions.keys {
                 var partition = PartitionView(contents.assignment(of: number))
                 // Its leader may not have heard of those that come.
@@ -199,14 +201,17 @@ package struct ControllerCore: Equatable, Sendable {
                 }
                 continue
             }
-            let unclean =
-                self.view.topics[partition.topic]?.uncleanElection ?? settings.uncleanElection
-            switch PartitionLifecycle.next(
-                view, in: self.view, uncleanElection: unclean || view.wantsUncleanLeader, controllerEpoch: epoch)
-            {
+            var rules = self.view.topics[partition.topic]?.rules ?? settings.rules
+            if view.wantsUncleanLeader { rules.uncleanElection = true }
+            switch PartitionLifecycle.next(view, in: self.view, rules: rules, controllerEpoch: epoch) {
             case .stays:
                 view.wantsPreferredLeader = false
                 view.wantsUncleanLeader = false
+            case .waits(let brokers):
+                view.wantsPreferredLeader = false
+                guard view.waitsFor != brokers, let state = view.recorded?.state else { break }
+                view.waitsFor = brokers
+                effects.append(.tell(.waitsBehindPowerLoss(partition, inSync: state.inSync, for: brokers)))
             case .ask(let brokers):
                 for broker in brokers where view.asked.insert(broker).inserted {
                     asking[broker, default: []].append(partition)
@@ -252,6 +257,7 @@ package struct ControllerCore: Equatable, Sendable {
             view.wantsUncleanLeader = false
             view.logEnds = [:]
             view.asked = []
+            view.waitsFor = []
         }
         if pending.leader == view.replicas.first { view.wantsPreferredLeader = false }
         let dropped = elected ? relieved(&view) : []
@@ -275,8 +281,10 @@ package struct ControllerCore: Equatable, Sendable {
         if elected { effects.append(.tell(story(partition, before, pending, ends))) }
         if let recorded = view.recorded { effects += inSyncWriteAnswered(partition, .recorded(recorded)) }
         effects += shutdownsGoOn(after: partition)
-        // A set that grew may end a move.
-        if view.decideAgain || view.move != nil || view.assignment.isMoving { effects += settle([partition]) }
+        // A set that grew may end a move; and who is waited for is told.
+        if view.decideAgain || view.move != nil || view.assignment.isMoving || pending.leader == .none {
+            effects += settle([partition])
+        }
         return effects + electionsGoOn(after: partition)
     }
 
@@ -321,10 +329,7 @@ package struct ControllerCore: Equatable, Sendable {
     private func story(
         _ partition: TopicPartition, _ before: LeaderAndInSync?, _ now: LeaderAndInSync, _ ends: [BrokerID: LogEnd]
     ) -> Story {
-        if now.leader == .none {
-            let suspects = now.inSync.filter { view.brokers[$0]?.isSuspect == true && !view.stands($0, in: now) }
-            return .leaderless(partition, inSync: now.inSync, suspects: suspects)
-        }
+        if now.leader == .none { return .leaderless(partition, inSync: now.inSync) }
         if !ends.isEmpty { return .logsCompared(partition, ends, leader: now.leader) }
         if let before, !before.inSync.contains(now.leader) { return .uncleanElection(partition, now) }
         if let before, view[partition]?.replicas.count == 1, view.brokers[now.leader]?.isSuspect == true,

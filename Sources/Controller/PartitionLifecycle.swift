@@ -10,11 +10,13 @@ package enum PartitionLifecycle {
         case write(LeaderAndInSync)
         /// Every copy that may lead has been through a power loss: how far do these brokers' logs go?
         case ask([BrokerID])
+        /// The same, and the recorded state is right: these may hold more, and are down.
+        case waits(for: [BrokerID])
     }
 
-    /// - Parameter uncleanElection: a leader from outside the in-sync set is wanted where nobody else is left.
+    /// - Parameter rules: the topic's, and what an operator asked for.
     package static func next(
-        _ partition: PartitionView, in cluster: ClusterView, uncleanElection: Bool, controllerEpoch: ControllerEpoch
+        _ partition: PartitionView, in cluster: ClusterView, rules: ElectionRules, controllerEpoch: ControllerEpoch
     ) -> Decision {
         let replicas = partition.replicas
         let usable = { (broker: BrokerID) in cluster.isLive(broker) && !partition.failedReplicas.contains(broker) }
@@ -78,14 +80,14 @@ package enum PartitionLifecycle {
             }
         }
         switch PowerLoss.choice(
-            replicas: replicas, inSync: now.inSync, registered: registered, logEnds: partition.logEnds,
-            uncleanElection: uncleanElection)
+            replicas: replicas, inSync: now.inSync, registered: registered, logEnds: partition.logEnds, rules: rules)
         {
         case .lead(let leader): return elected(.init(leader: leader, inSync: [leader]))
         case .ask(let brokers): return .ask(brokers)
-        case .wait: break
+        case .wait(let brokers):
+            if now.leader == .none, !brokers.isEmpty { return .waits(for: brokers) }
         }
-        if uncleanElection,
+        if rules.uncleanElection,
             let chosen = LeaderChoice.forOffline(
                 assignment: replicas, inSync: now.inSync, live: registered, unclean: true)
         {

@@ -8,23 +8,27 @@ package enum PowerLoss {
         case lead(BrokerID)
         /// Compare first: these have not said yet.
         case ask([BrokerID])
-        /// A member that is down may hold more.
-        case wait
+        /// These are down and may hold more; with nobody named, none of the set is there.
+        case wait(for: [BrokerID])
     }
 
     /// - Parameters:
     ///   - registered: there, and with a log directory that works.
     ///   - logEnds: what was answered so far.
-    ///   - uncleanElection: whoever is down is not waited for.
+    ///   - rules: with an unclean election whoever is down is not waited for. What was acknowledged had `minInSync` members: a
+    ///     smaller set is what was left of them, and those that were dropped hold it as well.
     package static func choice(
         replicas: [BrokerID], inSync: [BrokerID], registered: (BrokerID) -> Bool, logEnds: [BrokerID: LogEnd],
-        uncleanElection: Bool
+        rules: ElectionRules
     ) -> Choice {
         let members = replicas.filter(inSync.contains)
-        guard members.contains(where: registered) else { return .wait }
+        guard members.contains(where: registered) else { return .wait(for: []) }
         // The only copy there is: what it holds is what there is.
         if replicas.count == 1 { return .lead(members[0]) }
-        guard uncleanElection || inSync.allSatisfy(registered) else { return .wait }
+        let holders = inSync.count < min(rules.minInSync, replicas.count) ? replicas : inSync
+        guard rules.uncleanElection || holders.allSatisfy(registered) else {
+            return .wait(for: holders.filter { !registered($0) })
+        }
         // Also those outside the set: one that fell behind may still hold what its leader has lost.
         let here = replicas.filter(registered)
         let silent = here.filter { logEnds[$0] == nil }

@@ -14,9 +14,9 @@ extension ControllerCore {
     /// `/brokers/topics/T` was read; nil when it is gone.
     /// - Parameters:
     ///   - freshID: given to the topic when it has none.
-    ///   - uncleanElection: what its config says.
+    ///   - rules: what its config says.
     package mutating func topicRead(
-        _ name: String, _ contents: TopicContents?, freshID: UUID128, uncleanElection: Bool? = nil
+        _ name: String, _ contents: TopicContents?, freshID: UUID128, rules: ElectionRules? = nil
     ) -> [Effect] {
         topicsBeingRead.remove(name)
         guard let contents else {
@@ -31,7 +31,7 @@ extension ControllerCore {
         }
         if view.topics[name] == nil {
             view.topics[name] = TopicView(id: contents.id, version: contents.version)
-            view.topics[name]?.uncleanElection = uncleanElection
+            view.topics[name]?.rules = rules
             effects.append(.tell(.topicAppeared(name, partitions: contents.partitions.count)))
         }
         if let known = view.topics[name], known.id != nil, known.id == contents.id {

@@ -84,6 +84,22 @@ struct LogDirectoryTests {
         #expect(try names() == ["or-ders-0"])
     }
 
+    @Test("deletes what nobody has open as well: a log that could not be opened, one that its broker never hosted")
+    func deletesUnopened() throws {
+        let directory = try fixture.open()
+        try fixture.disk.createDirectory("\(fixture.path)/\(orders)")
+        #expect(directory.holds(orders) && directory.logs.isEmpty)
+        var done = false
+        directory.deleteLogs([orders, TopicPartition("nowhere", 3)]) { done = $0 == nil }
+        fixture.settle()
+        #expect(done && !directory.holds(orders))
+        let names = try fixture.disk.list(fixture.path).filter(\.isDirectory).map(\.name)
+        #expect(names.count == 1 && names.allSatisfy { $0.hasPrefix("\(orders).") && $0.hasSuffix("-delete") })
+        directory.removeDeleted(olderThanMs: 0)
+        fixture.settle()
+        #expect(try fixture.disk.list(fixture.path).filter(\.isDirectory).isEmpty)
+    }
+
     @Test("keeps a topic's id and the high watermarks") func remembers() throws {
         let directory = try fixture.open()
         let id = UUID128(high: 0x1234_5678_9abc_def0, low: 0x0fed_cba9_8765_4321)

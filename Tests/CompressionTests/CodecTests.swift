@@ -83,6 +83,16 @@ struct CodecTests {
         #expect(try Codec.zstd.unpacked(modest, limit: 1) == [0x7a])
     }
 
+    @Test("knows no zstd frame from before its format was fixed") func zstdOfOld() throws {
+        // Of version 0.7, whose reader allocates what the header says: 16 MB here.
+        let old: [UInt8] = [
+            0x27, 0xb5, 0x2f, 0xfd, 0xa0, 0x70, 0x10, 0xfe, 0, 0x55, 0, 0, 0x10, 0, 0, 1, 0, 0x6b, 0x11,
+        ]
+        #expect(throws: CompressionError.corrupt(.zstd, "no frame of version 1")) {
+            try Codec.zstd.unpacked(old, limit: 1 << 20)
+        }
+    }
+
     @Test("is known by Kafka's names") func names() {
         #expect(Codec(name: "uncompressed") == Codec.none)
         #expect(Codec(name: "zstd") == .zstd)

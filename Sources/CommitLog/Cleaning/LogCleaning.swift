@@ -162,8 +162,8 @@ extension PartitionLog {
         guard cleanable.dirtyBytes > 0, !sources.isEmpty else { return then(.cancelled("there is nothing to clean")) }
         let position: Int64
         do throws(DiskError) {
-            position = try segments[segmentIndex(of: cleanable.firstDirty)].offsetIndex.position(
-                atOrBefore: cleanable.firstDirty)
+            let segment = segments[segmentIndex(of: cleanable.firstDirty)]
+            position = try segment.offsetIndex.position(atOrBefore: cleanable.firstDirty, logSize: segment.size)
         } catch {
             fail(error)
             return then(.cancelled(error.description))

@@ -54,8 +54,8 @@ extension LogDump {
             let entry = try times.entry(number)
             if entry.offset == base, number > 0 { return }
             // An index that cannot be believed only costs time.
-            let near = try offsets?.position(atOrBefore: entry.offset) ?? 0
-            try compare(entry, with: file, from: near >= 0 && near < file.size ? near : 0, path, previous)
+            let near = try offsets?.position(atOrBefore: entry.offset, logSize: file.size) ?? 0
+            try compare(entry, with: file, from: near, path, previous)
             if !options.verifiesOnly { say("timestamp: \(entry.timestamp) offset: \(entry.offset)") }
             previous = entry.timestamp
         }
