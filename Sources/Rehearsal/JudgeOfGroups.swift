@@ -3,7 +3,8 @@ import Platform
 
 /// What the group committed of one partition, and who had it in which generation.
 struct CommitTruth {
-    /// The greatest offset whose commit was acknowledged.
+    /// The greatest offset whose commit was acknowledged, or that a member was told to go on from: its committer may have heard
+    /// nothing, and nobody commits it again.
     var acknowledged: Offset = 0
     /// The tree's.
     var recorded: Offset = 0
@@ -42,8 +43,13 @@ extension Judge {
                 "I17: broker \(owner) took a commit of \(partition) in generation \(generation), sent \(sent), though "
                     + "generation \(later) had begun at \(began)")
         }
+        counts(offset, of: index)
+    }
+
+    private func counts(_ offset: Offset, of index: Int) {
         commits[index].acknowledged = max(commits[index].acknowledged, offset)
         let truth = truths[index]
+        let partition = truth.partition
         while commits[index].processedCount < truth.committed.count,
             truth.committed[commits[index].processedCount].last < offset
         {
@@ -57,7 +63,7 @@ extension Judge {
 
     /// I18: a member was told from where to go on.
     func told(_ offset: Offset, of index: Int, atLeast due: Offset, by owner: Int, to member: String) {
-        guard max(0, offset) < due else { return }
+        guard max(0, offset) < due else { return counts(offset, of: index) }
         violated(
             "I18: broker \(owner) told \(member) to go on with \(truths[index].partition) at \(offset); \(due) was committed"
         )

@@ -103,6 +103,10 @@ struct PlayTests {
                     """), administrator: false),
             // What a source had told was not heard, for the leader's epoch had changed meanwhile: it was not told again.
             Plan(seed: 1387),
+            // A topic was deleted while one of its logs could not be opened.
+            Plan(seed: 292),
+            // The last of a set too small for acks=all had lost its power; whom it had outlived held more.
+            Plan(seed: 1684),
         ])
     func regressions(plan: Plan) {
         let outcome = Play.play(plan)
