@@ -25,6 +25,9 @@ package final class WantedPartition {
     package var toldHighWatermark: Offset = -1
     package var toldLogStart: Offset = -1
     fileprivate var isForgotten = false
+    /// Where it was found last, and in which state of the directory: a session asks of a thousand partitions, again and again.
+    weak var host: PartitionHost?
+    var foundIn: UInt64 = 0
 
     init(key: Key, topic: String?) {
         self.key = key

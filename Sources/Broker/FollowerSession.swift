@@ -2,15 +2,20 @@ import Bytes
 import ClusterModel
 import KafkaProtocol
 
-/// A follower's end of one fetch session (KIP-227): what the source was told already, so that a fetch names only what changed.
+/// A follower's end of one fetch session (KIP-227): a fetch names only what the source was not told already. Who was told what
+/// stands with each of those followed, so that a fetch costs a comparison for each and looks nothing up.
 struct FollowerSession {
     typealias Key = WantedPartition.Key
+    typealias Followed = ReplicaFetcher.Followed
 
     private var id: Int32 = 0
     private var epoch: Int32 = 0
     /// Topics are named by id (Fetch 13 and later).
     private(set) var usesIDs = true
-    private var told: [Key: FetchRequest.FetchPartition] = [:]
+    /// What was told in an earlier life counts for nothing.
+    private var life: UInt64 = 1
+    /// Told, and followed no longer.
+    private var departed: [Key] = []
 
     func key(_ host: PartitionHost) -> Key {
         usesIDs
@@ -21,7 +26,8 @@ struct FollowerSession {
     /// The next fetch is a full one; it names the old session, so that the source can drop it.
     mutating func forget() {
         epoch = 0
-        told = [:]
+        life += 1
+        departed = []
     }
 
     /// A session speaks one way only.
@@ -31,36 +37,49 @@ struct FollowerSession {
         usesIDs = usingIDs
     }
 
-    /// Puts into `request` what the source does not know yet, and what it may forget.
-    /// - Parameter wanted: all of it, in the order of the partitions.
-    mutating func name(
-        _ wanted: [(host: PartitionHost, asked: FetchRequest.FetchPartition)], in request: inout FetchRequest
-    ) {
+    // MARK: One request
+
+    func begin(_ request: inout FetchRequest) {
         request.sessionID = id
         request.sessionEpoch = epoch
-        var keys: Set<Key> = []
-        for (host, asked) in wanted {
+    }
+
+    /// Neighbours of one topic share its entry.
+    mutating func name(_ one: Followed, _ asked: FetchRequest.FetchPartition, in request: inout FetchRequest) {
+        guard one.toldIn != life || one.told != asked else { return }
+        one.told = asked
+        one.toldIn = life
+        let host = one.host
+        if !departed.isEmpty {
+            // Followed anew, under another epoch: the source is told that, not to forget it.
             let key = key(host)
-            keys.insert(key)
-            guard told[key] != asked else { continue }
-            told[key] = asked
-            if let last = request.topics.last, last.topic == host.partition.topic {
-                request.topics[request.topics.count - 1].partitions.append(asked)
-            } else {
-                request.topics.append(
-                    .with {
-                        $0.topic = host.partition.topic
-                        $0.topicID = host.topicID
-                        $0.partitions = [asked]
-                    })
-            }
+            departed.removeAll { $0 == key }
         }
-        guard told.count > keys.count else { return }
-        let forgotten = told.keys.filter { !keys.contains($0) }.sorted {
-            ($0.name, $0.topicID.text, $0.partition) < ($1.name, $1.topicID.text, $1.partition)
+        if let last = request.topics.last, last.topic == host.partition.topic {
+            request.topics[request.topics.count - 1].partitions.append(asked)
+        } else {
+            request.topics.append(
+                .with {
+                    $0.topic = host.partition.topic
+                    $0.topicID = host.topicID
+                    $0.partitions = [asked]
+                })
         }
-        for key in forgotten {
-            told[key] = nil
+    }
+
+    /// Not asked for this time: the source may forget it.
+    mutating func leaveOut(_ one: Followed) { left(one) }
+
+    /// Followed no longer.
+    mutating func left(_ one: Followed) {
+        guard one.toldIn == life else { return }
+        one.toldIn = 0
+        departed.append(key(one.host))
+    }
+
+    /// Everything was named.
+    mutating func end(_ request: inout FetchRequest) {
+        for key in departed {
             request.forgottenTopicsData.append(
                 .with {
                     $0.topic = key.name
@@ -68,12 +87,12 @@ struct FollowerSession {
                     $0.partitions = [key.partition]
                 })
         }
+        departed = []
     }
 
     mutating func answered(under id: Int32) {
         self.id = id
-        epoch = id == 0 ? 0 : (epoch == .max ? 1 : epoch + 1)
-        if id == 0 { told = [:] }
+        if id == 0 { forget() } else { epoch = epoch == .max ? 1 : epoch + 1 }
     }
 
     /// Sessions may be dropped at any time: the next fetch simply names everything again.

@@ -74,7 +74,10 @@ package final class PartitionDirectory {
     /// Where replicas that do not exist yet shall lie.
     var preferred: [TopicPartition: String] = [:]
     /// By topic, then by partition; interned, so that a name is hashed once a request.
-    private var topics: [String: [Int32: PartitionHost]] = [:]
+    private var topics: [String: [Int32: PartitionHost]] = [:] {
+        didSet { generation += 1 }
+    }
+    private var generation: UInt64 = 1
     /// All of them, until one comes or goes: they are gone over every second.
     private var sorted: [PartitionHost]?
     var journal: Journal { world.journal }
@@ -99,6 +102,13 @@ package final class PartitionDirectory {
     // MARK: Finding
 
     package func host(_ topic: String, _ partition: Int32) -> PartitionHost? { topics[topic]?[partition] }
+    package func host(_ wanted: WantedPartition) -> PartitionHost? {
+        if wanted.foundIn == generation { return wanted.host }
+        guard let topic = wanted.topic else { return nil }
+        wanted.host = host(topic, wanted.partition)
+        wanted.foundIn = generation
+        return wanted.host
+    }
     package func host(_ partition: TopicPartition) -> PartitionHost? { topics[partition.topic]?[partition.partition] }
     package func hosts(of topic: String) -> [PartitionHost] {
         (topics[topic] ?? [:]).values.sorted { $0.partition < $1.partition }

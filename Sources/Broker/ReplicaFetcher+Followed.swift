@@ -1,5 +1,6 @@
 import ClusterModel
 import CommitLog
+import KafkaProtocol
 
 extension ReplicaFetcher {
     /// What of the broker's settings concerns followers.
@@ -44,6 +45,9 @@ extension ReplicaFetcher {
         /// The fetch it was last part of.
         var askedIn: UInt64 = 0
         var askedFrom: Offset = 0
+        /// What the source was told, in which life of the session.
+        var told = FetchRequest.FetchPartition()
+        var toldIn: UInt64 = 0
         /// Errors since it was last answered.
         var errors = 0
         /// Below the leader's high watermark at the last answer.

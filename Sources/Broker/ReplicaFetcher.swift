@@ -29,6 +29,8 @@ final class ReplicaFetcher {
 
     /// As the source knows it.
     var session = FollowerSession()
+    /// Those followed, as answers name them; made when it is wanted.
+    var index: [Key: Followed] = [:]
 
     /// The fetch under way; 0 for none.
     private var asking: UInt64 = 0
@@ -62,6 +64,7 @@ final class ReplicaFetcher {
     func follow(_ host: PartitionHost) {
         let one = Followed(host)
         followed.insert(one, at: place(of: host.partition))
+        index = [:]
         host.settle { [weak self, weak one] result in
             guard let one else { return }
             self?.proceed(one, result)
@@ -71,7 +74,10 @@ final class ReplicaFetcher {
     func leave(_ partition: TopicPartition) {
         let place = place(of: partition)
         guard place < followed.count, followed[place].host.partition == partition else { return }
-        followed.remove(at: place).isOver = true
+        let one = followed.remove(at: place)
+        one.isOver = true
+        session.left(one)
+        index = [:]
     }
 
     /// Of the first one that is not before `partition`.
@@ -293,6 +299,7 @@ final class ReplicaFetcher {
     private func request(_ number: UInt64, version: Int16) -> FetchRequest? {
         let pause = rates.pause(.follower)
         var holdsBack = false
+        if session.usesIDs != (version >= 13) { index = [:] }
         session.speak(usingIDs: version >= 13)
         var request = FetchRequest()
         if version >= 15 {
@@ -304,13 +311,19 @@ final class ReplicaFetcher {
         request.maxWaitMs = Int32(clamping: settings.wait.wholeMilliseconds)
         request.minBytes = Int32(clamping: settings.minBytes)
         request.maxBytes = Int32(clamping: settings.responseBytes)
-        var wanted: [(host: PartitionHost, asked: FetchRequest.FetchPartition)] = []
-        for one in followed where one.state == .ready {
+        session.begin(&request)
+        var isEmpty = true
+        for one in followed {
+            guard one.state == .ready else {
+                session.leaveOut(one)
+                continue
+            }
             let host = one.host
             // Whoever has caught up is never throttled: it would leave the in-sync set for a reassignment's sake.
             one.isHeldBack = pause > .zero && one.isBehind && isThrottled(host)
             if one.isHeldBack {
                 holdsBack = true
+                session.leaveOut(one)
                 continue
             }
             var asked = FetchRequest.FetchPartition()
@@ -322,10 +335,11 @@ final class ReplicaFetcher {
             asked.partitionMaxBytes = Int32(clamping: settings.partitionBytes)
             one.askedIn = number
             one.askedFrom = one.from
-            wanted.append((host, asked))
+            session.name(one, asked, in: &request)
+            isEmpty = false
         }
         if holdsBack {
-            guard !wanted.isEmpty else {
+            guard !isEmpty else {
                 retry = world.after(pause) { [weak self] in
                     self?.retry = nil
                     self?.pump()
@@ -334,7 +348,7 @@ final class ReplicaFetcher {
             }
             request.maxWaitMs = min(request.maxWaitMs, Int32(clamping: pause.wholeMilliseconds))
         }
-        session.name(wanted, in: &request)
+        session.end(&request)
         return request
     }
 }

@@ -94,8 +94,7 @@ private final class FetchJob {
     }
 
     private func host(_ wanted: WantedPartition) -> PartitionHost? {
-        guard let topic = wanted.topic else { return nil }
-        return router.node.partitions.host(topic, wanted.partition)
+        router.node.partitions.host(wanted)
     }
 
     private func reader(_ wanted: WantedPartition) -> PartitionHost.Reader {
