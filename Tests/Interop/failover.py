@@ -123,7 +123,7 @@ class Scene:
     def __init__(self, coordinator, loads=True):
         self.kind, self.loads = coordinator, loads
         self.cluster = Cluster(
-            brokers=BROKERS, coordinator=coordinator, tick_time=max(50, SESSION_MS // 6),
+            brokers=BROKERS, coordinator=coordinator, tick_time=max(50, SESSION_MS // 20),
             **{"zookeeper.session.timeout.ms": SESSION_MS, "auto.create.topics.enable": "false"})
         # Up to which offsets everything was found right, and at what time (ms).
         self.checked, self.checked_at = [0] * PARTITIONS, -2
