@@ -14,8 +14,8 @@ struct FollowerSession {
     private(set) var usesIDs = true
     /// What was told in an earlier life counts for nothing.
     private var life: UInt64 = 1
-    /// Told, and followed no longer.
-    private var departed: [Key] = []
+    /// Told, and asked for no longer.
+    private var departed: Set<Key> = []
 
     func key(_ host: PartitionHost) -> Key {
         usesIDs
@@ -50,11 +50,8 @@ struct FollowerSession {
         one.told = asked
         one.toldIn = life
         let host = one.host
-        if !departed.isEmpty {
-            // Followed anew, under another epoch: the source is told that, not to forget it.
-            let key = key(host)
-            departed.removeAll { $0 == key }
-        }
+        // Followed anew, under another epoch: the source is told that, not to forget it.
+        if !departed.isEmpty { departed.remove(key(host)) }
         if let last = request.topics.last, last.topic == host.partition.topic {
             request.topics[request.topics.count - 1].partitions.append(asked)
         } else {
@@ -67,19 +64,20 @@ struct FollowerSession {
         }
     }
 
-    /// Not asked for this time: the source may forget it.
-    mutating func leaveOut(_ one: Followed) { left(one) }
-
-    /// Followed no longer.
-    mutating func left(_ one: Followed) {
+    /// Followed no longer, or not asked for this time: the source may forget it.
+    mutating func leaveOut(_ one: Followed) {
         guard one.toldIn == life else { return }
         one.toldIn = 0
-        departed.append(key(one.host))
+        departed.insert(key(one.host))
     }
 
     /// Everything was named.
     mutating func end(_ request: inout FetchRequest) {
-        for key in departed {
+        guard !departed.isEmpty else { return }
+        let inOrder = departed.sorted {
+            ($0.name, $0.topicID.text, $0.partition) < ($1.name, $1.topicID.text, $1.partition)
+        }
+        for key in inOrder {
             request.forgottenTopicsData.append(
                 .with {
                     $0.topic = key.name

@@ -102,6 +102,7 @@ package final class PartitionDirectory {
     // MARK: Finding
 
     package func host(_ topic: String, _ partition: Int32) -> PartitionHost? { topics[topic]?[partition] }
+    /// Looked up once, until any partition comes or goes.
     package func host(_ wanted: WantedPartition) -> PartitionHost? {
         if wanted.foundIn == generation { return wanted.host }
         guard let topic = wanted.topic else { return nil }

@@ -18,13 +18,20 @@ extension ReplicaFetcher {
         session.answered(under: response.sessionID)
         open = 1
         var unheard: Set<Key> = []
+        var isIndexNew = false
         for topic in response.responses {
             for data in topic.partitions {
                 let key = Key(
                     topicID: session.usesIDs ? topic.topicID : .zero, name: session.usesIDs ? "" : topic.topic,
                     partition: data.partitionIndex)
                 // Meanwhile another leader may have been named: what the old one says is nothing to that.
-                guard let one = one(key), one.askedIn == number, one.state == .ready, one.from == one.askedFrom,
+                if index[key] == nil, !isIndexNew {
+                    // Not made yet, or a topic got its id since.
+                    index = Dictionary(
+                        followed.map { (session.key($0.host), $0) }, uniquingKeysWith: { _, last in last })
+                    isIndexNew = true
+                }
+                guard let one = index[key], one.askedIn == number, one.state == .ready, one.from == one.askedFrom,
                     isCurrent(one)
                 else {
                     unheard.insert(key)
@@ -36,13 +43,6 @@ extension ReplicaFetcher {
         // The source believes that it has told this, a high watermark perhaps that does not move any more: it has to say all again.
         if !unheard.isEmpty, followed.contains(where: { unheard.contains(session.key($0.host)) }) { session.forget() }
         close()
-    }
-
-    private func one(_ key: Key) -> Followed? {
-        if let found = index[key] { return found }
-        // Not made yet, or a topic got its id since.
-        index = Dictionary(followed.map { (session.key($0.host), $0) }, uniquingKeysWith: { _, last in last })
-        return index[key]
     }
 
     private func close() {

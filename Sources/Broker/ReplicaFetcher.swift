@@ -76,7 +76,7 @@ final class ReplicaFetcher {
         guard place < followed.count, followed[place].host.partition == partition else { return }
         let one = followed.remove(at: place)
         one.isOver = true
-        session.left(one)
+        session.leaveOut(one)
         index = [:]
     }
 

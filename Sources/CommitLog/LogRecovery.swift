@@ -37,8 +37,8 @@ struct LogRecovery {
     let disk: any Disk
     let settings: LogSettings
     let nowMs: Int64
-    private var repairs: [String] = []
-    private var segments: [Segment] = []
+    var repairs: [String] = []
+    var segments: [Segment] = []
     private var cutsAtGaps = false
     /// Of the last segment too; with a clean stop all that lies before it was synced as well.
     private var recoveryPoint: Offset = 0
@@ -411,86 +411,6 @@ struct LogRecovery {
     private func endOfLog() throws(DiskError) -> Offset {
         guard let last = segments.last else { return 0 }
         return try lastOffset(of: last).map { $0 + 1 } ?? last.baseOffset
-    }
-
-    // MARK: Epochs
-
-    /// Nil when the file is missing or no such file.
-    private mutating func loadEpochs() -> EpochCache? {
-        guard let bytes = try? disk.contents("\(directory)/\(PartitionLog.epochFile)") else { return nil }
-        let cache = EpochCache(text: String(decoding: bytes, as: UTF8.self))
-        if cache == nil { repairs.append("rebuilt \(PartitionLog.epochFile): it was unreadable") }
-        return cache
-    }
-
-    private func readEpochs(into cache: inout EpochCache, from offset: Offset) throws(DiskError) {
-        for (index, segment) in segments.enumerated() {
-            guard let file = segment.file else { continue }
-            if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
-            var scanner = HeaderScanner(
-                file, from: try segment.offsetIndex.position(atOrBefore: offset, logSize: segment.size),
-                to: segment.size,
-                damaged: segment.damaged)
-            while let header = try scanner.next() {
-                guard header.lastOffset >= offset else { continue }
-                if header.leaderEpoch > cache.latest ?? .none {
-                    _ = cache.assign(header.leaderEpoch, from: header.baseOffset)
-                }
-            }
-        }
-    }
-
-    // MARK: Producers
-
-    /// Whether a transaction ends at or behind `offset`: unless its marker is committed, readers of committed records wait for it.
-    private func hasMarkers(from offset: Offset) throws(DiskError) -> Bool {
-        for (index, segment) in segments.enumerated() {
-            guard let file = segment.file else { continue }
-            if index + 1 < segments.count, segments[index + 1].baseOffset <= offset { continue }
-            var scanner = HeaderScanner(
-                file, from: try segment.offsetIndex.position(atOrBefore: offset, logSize: segment.size),
-                to: segment.size,
-                damaged: segment.damaged)
-            while let header = try scanner.next() {
-                if header.lastOffset >= offset, header.isControl { return true }
-            }
-        }
-        return false
-    }
-
-    /// The newest believable snapshot at or below `end`, and what was written after it. Reads nothing after a clean stop.
-    static func ledger(
-        _ directory: String, disk: any Disk, upTo end: Offset, segments: [StoredSegment],
-        snapshotsUpTo: Offset = .max, dropsOthers: Bool = true
-    ) throws(DiskError) -> ProducerLedger {
-        var from = segments.first?.base ?? 0
-        var ledger = ProducerLedger(fromFirstRecord: from == 0)
-        let snapshots = try disk.list(directory).compactMap { entry in
-            SegmentFiles.parse(entry.name).flatMap { $0.kind == .snapshot ? $0.offset : nil }
-        }
-        for offset in snapshots.sorted(by: >) {
-            let path = SegmentFiles.path(directory, offset, .snapshot)
-            if offset <= min(end, snapshotsUpTo), let bytes = try? disk.contents(path),
-                let found = bytes.withUnsafeBytes({ ProducerSnapshot.ledger($0) })
-            {
-                ledger = found
-                from = max(from, offset)
-                break
-            }
-            // Above the end it tells of records that are gone; unreadable it tells nothing.
-            if dropsOthers { try disk.remove(path) }
-        }
-        for (index, segment) in segments.enumerated() where from < end {
-            if index + 1 < segments.count, segments[index + 1].base <= from { continue }
-            var scanner = BatchScanner(segment.file, from: 0, to: segment.size, damaged: segment.damaged)
-            while let (header, bytes) = try scanner.next() {
-                guard header.magic == 2, header.baseOffset >= from, let batch = try? RecordBatch(bytes) else {
-                    continue
-                }
-                ledger.appended(batch)
-            }
-        }
-        return ledger
     }
 }
 

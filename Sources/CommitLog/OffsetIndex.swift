@@ -39,17 +39,18 @@ final class OffsetIndex {
         withUnsafeBytes(of: &words) { file.append($0) }
     }
 
-    /// The last entry that is not behind `offset`.
-    func entry(atOrBefore offset: Offset) throws(DiskError) -> Entry? {
+    /// The last entry that is not behind `offset`; nil also when it points out of the log of `logSize` bytes: a start glances at the
+    /// first and the last entry only, and what lies between may be damaged.
+    func entry(atOrBefore offset: Offset, logSize: Int64) throws(DiskError) -> Entry? {
         let index = try file.lastIndex { self.decoded($0).offset <= offset }
-        return index < 0 ? nil : try entry(index)
+        guard index >= 0 else { return nil }
+        let entry = try entry(index)
+        return (0..<logSize).contains(entry.position) ? entry : nil
     }
 
     /// A place at or before the batch that holds `offset`, in a log of `logSize` bytes.
     func position(atOrBefore offset: Offset, logSize: Int64) throws(DiskError) -> Int64 {
-        // A start glances at the first and the last entry only: what lies between may be damaged.
-        guard let entry = try entry(atOrBefore: offset), (0..<logSize).contains(entry.position) else { return 0 }
-        return entry.position
+        try entry(atOrBefore: offset, logSize: logSize)?.position ?? 0
     }
 
     /// Forgets entries that name `offset` or later, or a place at or behind `position`.

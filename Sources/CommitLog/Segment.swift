@@ -173,8 +173,7 @@ final class Segment {
 
     func find(_ offset: Offset) throws(DiskError) -> Finding {
         guard let file else { return .nothing }
-        // A start glances at the first and the last entry only: what lies between may be damaged.
-        if let entry = try offsetIndex.entry(atOrBefore: offset), (0..<written).contains(entry.position) {
+        if let entry = try offsetIndex.entry(atOrBefore: offset, logSize: written) {
             let found = try scan(file, from: entry.position, for: offset, notBehind: entry.offset)
             // The index may be what is wrong: the log itself decides.
             if case .noBatch = found {} else { return found }

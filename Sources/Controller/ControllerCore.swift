@@ -51,7 +51,7 @@ package struct ControllerCore: Equatable, Sendable {
         case brokerDisappeared(BrokerID)
         case brokerBounced(BrokerID, BrokerEpoch)
         case leaderElected(TopicPartition, from: BrokerID?, LeaderAndInSync)
-        /// - waitsFor: in-sync replicas that are down; the others have lost power.
+        /// None of the set is there.
         case leaderless(TopicPartition, inSync: [BrokerID])
         /// All in-sync replicas that are here lost power.
         case waitsBehindPowerLoss(TopicPartition, inSync: [BrokerID], for: [BrokerID])
