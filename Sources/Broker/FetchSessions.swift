@@ -4,7 +4,7 @@ import KafkaProtocol
 import Platform
 
 /// What a fetch wants of one partition, and what it was last told about it.
-package final class WantedPartition {
+package final class WantedPartition: WaitingRoom.Watcher {
     package struct Key: Hashable {
         package var topicID: UUID128
         /// Empty where topic ids are spoken.
@@ -25,6 +25,11 @@ package final class WantedPartition {
     package var toldHighWatermark: Offset = -1
     package var toldLogStart: Offset = -1
     fileprivate var isForgotten = false
+    /// The follower's session it belongs to, while that lives.
+    fileprivate weak var session: FetchSessions.Session?
+    fileprivate var isDue = false
+    fileprivate var isFresh = false
+    fileprivate var watched: WaitingRoom.Place?
     /// Where it was found last, and in which state of the directory: a session asks of a thousand partitions, again and again.
     weak var host: PartitionHost?
     var foundIn: UInt64 = 0
@@ -40,6 +45,16 @@ package final class WantedPartition {
         leaderEpoch = LeaderEpoch(asked.currentLeaderEpoch)
         lastFetchedEpoch = LeaderEpoch(asked.lastFetchedEpoch)
         logStart = asked.logStartOffset
+    }
+
+    package func placeWoken() -> WaitingRoom.Visitor? {
+        session?.mark(self)
+        return session?.parked
+    }
+
+    package func placeClosed() -> WaitingRoom.Visitor? {
+        watched = nil
+        return placeWoken()
     }
 
     /// Whether an incremental answer has to name this partition; remembers that it was told.
@@ -62,10 +77,14 @@ package final class WantedPartition {
 /// Fetch sessions (KIP-227): a client that fetches many partitions names only those that changed, and hears only of
 /// those that
 /// have something to tell.
+///
+/// A follower's session is also looked at only where something may have changed (``Session/due``): a fetch of a thousand quiet
+/// partitions costs what a fetch of none does. Each of them watches its host's place in the waiting room from its first look on.
 package final class FetchSessions {
     package final class Session {
         package let id: Int32
-        let isPrivileged: Bool
+        /// A follower's.
+        package let isPrivileged: Bool
         let usesTopicIDs: Bool
         let created: Instant
         fileprivate(set) var lastUsed: Instant
@@ -73,6 +92,16 @@ package final class FetchSessions {
         package fileprivate(set) var epoch: Int32
         package fileprivate(set) var partitions: [WantedPartition]
         fileprivate var index: [WantedPartition.Key: WantedPartition]
+        /// Of a follower, what the next fetch has to look at, in this order: what it names, what was woken, and what the last one did
+        /// not settle. A partition is settled when the follower holds and was told everything and is in sync.
+        package fileprivate(set) var due: [WantedPartition] = []
+        /// Those of them that something has happened to since they were looked at.
+        fileprivate var fresh: [WantedPartition] = []
+        /// When everything was due; nil before the first time, and when the follower has begun a new life.
+        fileprivate var surveyed: Instant?
+        fileprivate var replicaEpoch: Int64 = -1
+        /// The fetch that waits.
+        package weak var parked: WaitingRoom.Visitor?
 
         fileprivate init(
             id: Int32, isPrivileged: Bool, usesTopicIDs: Bool, at now: Instant, partitions: [WantedPartition]
@@ -85,6 +114,24 @@ package final class FetchSessions {
             epoch = 1
             self.partitions = partitions
             index = Dictionary(partitions.map { ($0.key, $0) }, uniquingKeysWith: { _, last in last })
+            if isPrivileged { for partition in partitions { partition.session = self } }
+        }
+
+        fileprivate func mark(_ partition: WantedPartition) {
+            if !partition.isDue {
+                partition.isDue = true
+                due.append(partition)
+            }
+            guard !partition.isFresh else { return }
+            partition.isFresh = true
+            fresh.append(partition)
+        }
+
+        /// - Returns: what something has happened to since the last call.
+        package func takeFresh() -> [WantedPartition] {
+            for partition in fresh { partition.isFresh = false }
+            defer { fresh.removeAll(keepingCapacity: true) }
+            return fresh
         }
     }
 
@@ -99,13 +146,21 @@ package final class FetchSessions {
     private let slots: Int
     /// Sessions unused for so long may go.
     private let evictAfter: Duration = .seconds(120)
+    /// How often all of a follower's partitions are looked at, settled or not: it has to be seen to keep up.
+    private let surveyEvery: Duration
+    private let waiting: WaitingRoom
     private let clock: any Clock
     private let draw: () -> UInt64
     private var sessions: [Int32: Session] = [:]
     package var count: Int { sessions.count }
 
-    package init(slots: Int, clock: any Clock, random: @escaping () -> UInt64) {
+    /// - Parameter lagMax: `replica.lag.time.max.ms`
+    package init(
+        slots: Int, waiting: WaitingRoom, lagMax: Duration, clock: any Clock, random: @escaping () -> UInt64
+    ) {
         self.slots = slots
+        self.waiting = waiting
+        surveyEvery = min(.seconds(5), lagMax / 4)
         self.clock = clock
         draw = random
     }
@@ -115,7 +170,7 @@ package final class FetchSessions {
         let initial: Int32 = 0
         let final: Int32 = -1
         if request.sessionEpoch == initial || request.sessionEpoch == final {
-            if request.sessionID != 0 { sessions[request.sessionID] = nil }
+            if request.sessionID != 0 { drop(request.sessionID) }
             return .full(wanted(request, version, name), begins: request.sessionEpoch == initial)
         }
         guard let session = sessions[request.sessionID] else { return .refused(.fetchSessionIDNotFound) }
@@ -125,12 +180,45 @@ package final class FetchSessions {
         session.lastUsed = clock.now
         session.epoch = FetchSessions.next(session.epoch)
         if session.partitions.isEmpty {
-            sessions[session.id] = nil
+            drop(session.id)
             return .full([], begins: false)
         }
+        if session.isPrivileged { survey(session, replicaEpoch: request.replicaState.replicaEpoch) }
         // A topic may have become known since.
-        for partition in session.partitions where partition.topic == nil { partition.topic = name(partition.topicID) }
+        for partition in session.isPrivileged ? session.due : session.partitions where partition.topic == nil {
+            partition.topic = name(partition.topicID)
+        }
         return .incremental(session)
+    }
+
+    private func survey(_ session: Session, replicaEpoch: Int64) {
+        if session.replicaEpoch != replicaEpoch { session.surveyed = nil }
+        session.replicaEpoch = replicaEpoch
+        if let last = session.surveyed, session.lastUsed - last < surveyEvery { return }
+        session.surveyed = session.lastUsed
+        for partition in session.partitions { session.mark(partition) }
+    }
+
+    /// - Parameter place: where the host of `partition` tells of changes.
+    package func watch(_ partition: WantedPartition, at place: WaitingRoom.Place) {
+        guard partition.watched != place, partition.session != nil else { return }
+        unwatch(partition)
+        partition.watched = place
+        waiting.watch(place, partition)
+    }
+
+    private func unwatch(_ partition: WantedPartition) {
+        if let place = partition.watched { waiting.unwatch(place, partition) }
+        partition.watched = nil
+    }
+
+    private func drop(_ id: Int32) {
+        guard let session = sessions.removeValue(forKey: id), session.isPrivileged else { return }
+        for partition in session.partitions {
+            unwatch(partition)
+            // Whoever still answers under this session watches nothing anew.
+            partition.session = nil
+        }
     }
 
     private static func next(_ epoch: Int32) -> Int32 { epoch == .max ? 1 : epoch + 1 }
@@ -157,14 +245,17 @@ package final class FetchSessions {
             let text = version >= 13 ? "" : topic.topic
             for partition in topic.partitions {
                 let key = WantedPartition.Key(topicID: id, name: text, partition: partition.partition)
+                let wanted: WantedPartition
                 if let known = session.index[key] {
-                    known.take(partition)
+                    wanted = known
                 } else {
-                    let wanted = WantedPartition(key: key, topic: version >= 13 ? name(id) : topic.topic)
-                    wanted.take(partition)
+                    wanted = WantedPartition(key: key, topic: version >= 13 ? name(id) : topic.topic)
                     session.index[key] = wanted
                     session.partitions.append(wanted)
+                    if session.isPrivileged { wanted.session = session }
                 }
+                wanted.take(partition)
+                if session.isPrivileged { session.mark(wanted) }
             }
         }
         guard !request.forgottenTopicsData.isEmpty else { return }
@@ -173,10 +264,14 @@ package final class FetchSessions {
                 let key = WantedPartition.Key(
                     topicID: version >= 13 ? topic.topicID : .zero, name: version >= 13 ? "" : topic.topic,
                     partition: partition)
-                session.index.removeValue(forKey: key)?.isForgotten = true
+                guard let gone = session.index.removeValue(forKey: key) else { continue }
+                gone.isForgotten = true
+                unwatch(gone)
             }
         }
         session.partitions.removeAll { $0.isForgotten }
+        session.due.removeAll { $0.isForgotten }
+        session.fresh.removeAll { $0.isForgotten }
     }
 
     /// A full fetch was answered and asked for a session.
@@ -196,16 +291,31 @@ package final class FetchSessions {
     /// Which of the answers an incremental response has to carry. Partitions that brought records go to the end of the
     /// order,
     /// so that all get their turn when the response is full.
-    package func news(of session: Session, _ told: [FetchResponse.PartitionData]) -> [Bool] {
+    /// - Parameter told: of the session's partitions; of a follower's session, of those that are due.
+    /// - Parameter isSettled: whether nothing is left to do for the follower at this one of them.
+    package func news(
+        of session: Session, _ told: [FetchResponse.PartitionData], isSettled: (Int) -> Bool = { _ in false }
+    ) -> [Bool] {
         var flags: [Bool] = []
         flags.reserveCapacity(told.count)
         var stay: [WantedPartition] = []
         var moved: [WantedPartition] = []
-        for (partition, data) in zip(session.partitions, told) {
+        let looked = session.isPrivileged ? session.due : session.partitions
+        for (index, (partition, data)) in zip(looked, told).enumerated() {
             flags.append(partition.isNews(data))
-            if data.records.count > 0 { moved.append(partition) } else { stay.append(partition) }
+            if session.isPrivileged, isSettled(index) {
+                partition.isDue = false
+            } else if data.records.count > 0 {
+                moved.append(partition)
+            } else {
+                stay.append(partition)
+            }
         }
-        if !moved.isEmpty, !stay.isEmpty { session.partitions = stay + moved }
+        if session.isPrivileged {
+            session.due = stay + moved
+        } else if !moved.isEmpty, !stay.isEmpty {
+            session.partitions = stay + moved
+        }
         return flags
     }
 
@@ -221,7 +331,7 @@ package final class FetchSessions {
             return false
         }
         if now - oldest.lastUsed > evictAfter {
-            sessions[oldest.id] = nil
+            drop(oldest.id)
             return true
         }
         let weakest =
@@ -237,7 +347,7 @@ package final class FetchSessions {
             isPrivileged && !weakest.isPrivileged
             || isPrivileged == weakest.isPrivileged && size > weakest.partitions.count
         guard isStronger else { return false }
-        sessions[weakest.id] = nil
+        drop(weakest.id)
         return true
     }
 }

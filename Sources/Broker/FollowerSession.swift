@@ -14,6 +14,8 @@ struct FollowerSession {
     private(set) var usesIDs = true
     /// What was told in an earlier life counts for nothing.
     private var life: UInt64 = 1
+    /// How many the source knows of.
+    private(set) var count = 0
     /// Told, and asked for no longer.
     private var departed: Set<Key> = []
 
@@ -27,6 +29,7 @@ struct FollowerSession {
     mutating func forget() {
         epoch = 0
         life += 1
+        count = 0
         departed = []
     }
 
@@ -37,6 +40,12 @@ struct FollowerSession {
         usesIDs = usingIDs
     }
 
+    /// The next fetch names only what is new.
+    var goesOn: Bool { epoch != 0 }
+
+    /// Whether the source was asked for it.
+    func knows(_ one: Followed) -> Bool { one.toldIn == life }
+
     // MARK: One request
 
     func begin(_ request: inout FetchRequest) {
@@ -46,7 +55,8 @@ struct FollowerSession {
 
     /// Neighbours of one topic share its entry.
     mutating func name(_ one: Followed, _ asked: FetchRequest.FetchPartition, in request: inout FetchRequest) {
-        guard one.toldIn != life || one.told != asked else { return }
+        guard !knows(one) || one.told != asked else { return }
+        if !knows(one) { count += 1 }
         one.told = asked
         one.toldIn = life
         let host = one.host
@@ -66,8 +76,9 @@ struct FollowerSession {
 
     /// Followed no longer, or not asked for this time: the source may forget it.
     mutating func leaveOut(_ one: Followed) {
-        guard one.toldIn == life else { return }
+        guard knows(one) else { return }
         one.toldIn = 0
+        count -= 1
         departed.insert(key(one.host))
     }
 

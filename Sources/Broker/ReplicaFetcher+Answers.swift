@@ -8,13 +8,14 @@ import Replication
 
 // What a source answers: each partition's part goes to its log, and its follower's mind says what comes next.
 extension ReplicaFetcher {
-    func answered(_ response: FetchResponse, _ number: UInt64) {
+    func answered(_ response: FetchResponse) {
         if response.errorCode != .none {
             session.refused()
             return failed("\(response.errorCode)")
         }
         if failures >= 3 { world.journal.info("fetches again", ["leader": source, "attempts": failures]) }
         failures = 0
+        let asked = session
         session.answered(under: response.sessionID)
         open = 1
         var unheard: Set<Key> = []
@@ -31,7 +32,7 @@ extension ReplicaFetcher {
                         followed.map { (session.key($0.host), $0) }, uniquingKeysWith: { _, last in last })
                     isIndexNew = true
                 }
-                guard let one = index[key], one.askedIn == number, one.state == .ready, one.from == one.askedFrom,
+                guard let one = index[key], asked.knows(one), one.state == .ready, one.from == one.told.fetchOffset,
                     isCurrent(one)
                 else {
                     unheard.insert(key)

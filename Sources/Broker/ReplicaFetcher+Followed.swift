@@ -40,11 +40,12 @@ extension ReplicaFetcher {
         }
         let host: PartitionHost
         let epoch: LeaderEpoch
-        var state = State.busy
+        var state = State.busy {
+            didSet { line?.add(self) }
+        }
+        private weak let line: Line?
+        fileprivate var isInLine = false
         var from: Offset = 0
-        /// The fetch it was last part of.
-        var askedIn: UInt64 = 0
-        var askedFrom: Offset = 0
         /// What the source was told, in which life of the session.
         var told = FetchRequest.FetchPartition()
         var toldIn: UInt64 = 0
@@ -58,10 +59,31 @@ extension ReplicaFetcher {
         var promised: Offset = 0
         /// Followed no longer, or anew under another epoch.
         var isOver = false
-        init(_ host: PartitionHost) {
+        init(_ host: PartitionHost, _ line: Line) {
             self.host = host
+            self.line = line
             epoch = host.leaderEpoch
             promised = host.highWatermark
+        }
+    }
+    /// Whom the next fetch may have something new to say about, or has to leave out: everybody whose state has changed. What else a
+    /// fetch says of a partition, the start of its log here, is looked at with the next survey.
+    final class Line {
+        private(set) var members: [Followed] = []
+        func add(_ one: Followed) {
+            guard !one.isInLine, !one.isOver else { return }
+            one.isInLine = true
+            members.append(one)
+        }
+        /// In the order of their partitions.
+        func take() -> [Followed] {
+            for one in members { one.isInLine = false }
+            defer { members.removeAll(keepingCapacity: true) }
+            return members.filter { !$0.isOver }.sorted { $0.host.partition < $1.host.partition }
+        }
+        func clear() {
+            for one in members { one.isInLine = false }
+            members.removeAll(keepingCapacity: true)
         }
     }
 }

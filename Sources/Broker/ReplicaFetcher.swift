@@ -29,6 +29,10 @@ final class ReplicaFetcher {
 
     /// As the source knows it.
     var session = FollowerSession()
+    private let line = Line()
+    /// When a fetch last went over everybody.
+    private var surveyed: Instant?
+    private static let surveyEvery: Duration = .seconds(5)
     /// Those followed, as answers name them; made when it is wanted.
     var index: [Key: Followed] = [:]
 
@@ -62,7 +66,7 @@ final class ReplicaFetcher {
     // MARK: Who is followed
 
     func follow(_ host: PartitionHost) {
-        let one = Followed(host)
+        let one = Followed(host, line)
         followed.insert(one, at: place(of: host.partition))
         index = [:]
         host.settle { [weak self, weak one] result in
@@ -93,6 +97,7 @@ final class ReplicaFetcher {
     func stop() {
         isOpen = false
         followed = []
+        line.clear()
         for timer in [retry, interruption].compactMap({ $0 }) { world.timers.cancel(timer) }
         retry = nil
         interruption = nil
@@ -202,7 +207,9 @@ final class ReplicaFetcher {
             guard let self else { return }
             self.interruption = nil
             guard self.asking == fetch, let link = self.link, link.isReady,
-                self.followed.contains(where: { $0.state == .ready && $0.askedIn != fetch && !$0.isHeldBack })
+                self.line.members.contains(where: {
+                    $0.state == .ready && !self.session.knows($0) && !$0.isHeldBack && !$0.isOver
+                })
             else { return }
             self.asking = 0
             self.session.forget()
@@ -241,7 +248,7 @@ final class ReplicaFetcher {
                 }
             }
         }
-        guard let request = request(number, version: link.version(of: .fetch, atMost: mayUseIDs ? .max : 12) ?? 12)
+        guard let request = request(version: link.version(of: .fetch, atMost: mayUseIDs ? .max : 12) ?? 12)
         else {
             asking = 0
             return
@@ -251,13 +258,17 @@ final class ReplicaFetcher {
             guard let self, self.asking == number else { return }
             self.asking = 0
             switch result {
-            case .success(let response): self.answered(response, number)
+            case .success(let response): self.answered(response)
             case .failure(let error): self.failed("\(error)")
             }
         }
     }
 
-    private var mayUseIDs: Bool { followed.allSatisfy { $0.state != .ready || !$0.host.topicID.isZero } }
+    /// Those who stand in the session already have theirs.
+    private var mayUseIDs: Bool {
+        (session.goesOn && session.usesIDs ? line.members : followed)
+            .allSatisfy { $0.state != .ready || !$0.host.topicID.isZero }
+    }
 
     private func connected() -> BrokerLink? {
         guard let address = address() else { return nil }
@@ -296,7 +307,7 @@ final class ReplicaFetcher {
     }
 
     /// Nil when all that is ready is held back by the throttle; it is asked again when that lets go.
-    private func request(_ number: UInt64, version: Int16) -> FetchRequest? {
+    private func request(version: Int16) -> FetchRequest? {
         let pause = rates.pause(.follower)
         var holdsBack = false
         if session.usesIDs != (version >= 13) { index = [:] }
@@ -312,8 +323,7 @@ final class ReplicaFetcher {
         request.minBytes = Int32(clamping: settings.minBytes)
         request.maxBytes = Int32(clamping: settings.responseBytes)
         session.begin(&request)
-        var isEmpty = true
-        for one in followed {
+        for one in toGoOver() {
             guard one.state == .ready else {
                 session.leaveOut(one)
                 continue
@@ -323,6 +333,7 @@ final class ReplicaFetcher {
             one.isHeldBack = pause > .zero && one.isBehind && isThrottled(host)
             if one.isHeldBack {
                 holdsBack = true
+                line.add(one)
                 session.leaveOut(one)
                 continue
             }
@@ -333,13 +344,10 @@ final class ReplicaFetcher {
             asked.lastFetchedEpoch = (host.log.latestEpoch ?? .none).raw
             asked.logStartOffset = host.log.logStartOffset
             asked.partitionMaxBytes = Int32(clamping: settings.partitionBytes)
-            one.askedIn = number
-            one.askedFrom = one.from
             session.name(one, asked, in: &request)
-            isEmpty = false
         }
         if holdsBack {
-            guard !isEmpty else {
+            guard session.count > 0 else {
                 retry = world.after(pause) { [weak self] in
                     self?.retry = nil
                     self?.pump()
@@ -350,5 +358,14 @@ final class ReplicaFetcher {
         }
         session.end(&request)
         return request
+    }
+
+    /// Everybody at the beginning of a session and now and then: the start of a log here moves by itself.
+    private func toGoOver() -> [Followed] {
+        let now = world.clock.now
+        if session.goesOn, let surveyed, now - surveyed < ReplicaFetcher.surveyEvery { return line.take() }
+        surveyed = now
+        line.clear()
+        return followed
     }
 }

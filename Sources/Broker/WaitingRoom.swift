@@ -21,6 +21,8 @@ package final class WaitingRoom {
     /// One parked reply.
     package final class Visitor {
         fileprivate let places: [Place]
+        /// Among those to be asked at the end of the turn.
+        fileprivate var isCalled = false
         fileprivate let isOver: () -> Bool
         fileprivate let then: (Ending) -> Void
         fileprivate var timer: TimerID?
@@ -41,9 +43,20 @@ package final class WaitingRoom {
         }
     }
 
+    /// Stays at a place while visitors come and go: a fetch session, whose fetches would queue at a thousand places each time.
+    package protocol Watcher: AnyObject {
+        /// Something changed there.
+        /// - Returns: whom to ask at the end of the turn.
+        func placeWoken() -> Visitor?
+        /// The partition is gone, and so is the watch.
+        /// - Returns: who waits no longer.
+        func placeClosed() -> Visitor?
+    }
+
     private let timers: any Timers
     private let clock: any Clock
     private var rows: [[Visitor]] = []
+    private var watchers: [[any Watcher]] = []
     private var free: [Int] = []
     private var woken: [Int] = []
     private var isMarked: [Bool] = []
@@ -58,6 +71,7 @@ package final class WaitingRoom {
     package func makePlace() -> Place {
         if let index = free.popLast() { return Place(index: index) }
         rows.append([])
+        watchers.append([])
         isMarked.append(false)
         return Place(index: rows.count - 1)
     }
@@ -67,6 +81,11 @@ package final class WaitingRoom {
         let visitors = rows[place.index]
         for visitor in visitors where visitor.isWaiting { finish(visitor, .satisfied) }
         rows[place.index] = []
+        let watching = watchers[place.index]
+        watchers[place.index] = []
+        for watcher in watching {
+            if let visitor = watcher.placeClosed(), visitor.isWaiting { finish(visitor, .satisfied) }
+        }
         free.append(place.index)
     }
 
@@ -91,12 +110,18 @@ package final class WaitingRoom {
 
     /// Something changed there: records, the high watermark, who leads.
     package func wake(_ place: Place) {
-        guard !rows[place.index].isEmpty, !isMarked[place.index] else { return }
+        guard !rows[place.index].isEmpty || !watchers[place.index].isEmpty, !isMarked[place.index] else { return }
         isMarked[place.index] = true
         woken.append(place.index)
         guard !asks else { return }
         asks = true
         timers.soon { [weak self] in self?.ask() }
+    }
+
+    package func watch(_ place: Place, _ watcher: any Watcher) { watchers[place.index].append(watcher) }
+
+    package func unwatch(_ place: Place, _ watcher: any Watcher) {
+        watchers[place.index].removeAll { $0 === watcher }
     }
 
     /// Whoever waited is gone (its connection closed).
@@ -112,11 +137,21 @@ package final class WaitingRoom {
         asks = false
         let places = woken
         woken.removeAll(keepingCapacity: true)
+        var called: [Visitor] = []
         for index in places {
             isMarked[index] = false
+            for watcher in watchers[index] {
+                guard let visitor = watcher.placeWoken(), visitor.isWaiting, !visitor.isCalled else { continue }
+                visitor.isCalled = true
+                called.append(visitor)
+            }
             // A copy: whoever is answered may park again at once.
             let visitors = rows[index]
             for visitor in visitors where visitor.isWaiting && visitor.isOver() { finish(visitor, .satisfied) }
+        }
+        for visitor in called {
+            visitor.isCalled = false
+            if visitor.isWaiting, visitor.isOver() { finish(visitor, .satisfied) }
         }
     }
 

@@ -28,7 +28,9 @@ extension RequestRouter {
 
 /// One Fetch from its first look to its reply.
 private final class FetchJob {
-    private let wanted: [WantedPartition]
+    /// What is looked at; of a follower's session what is due by then.
+    private var wanted: [WantedPartition]
+    private let followerSession: FetchSessions.Session?
     private let plan: FetchSessions.Plan
     private let router: RequestRouter
     private let context: RequestContext
@@ -54,6 +56,11 @@ private final class FetchJob {
     ) {
         self.wanted = wanted
         self.plan = plan
+        if case .incremental(let session) = plan, session.isPrivileged {
+            followerSession = session
+        } else {
+            followerSession = nil
+        }
         self.router = router
         self.context = context
         self.then = then
@@ -76,13 +83,16 @@ private final class FetchJob {
 
     func begin() {
         look()
-        if isUrgent || bytes >= minBytes || maxWait <= .zero || wanted.isEmpty { return answer() }
+        if isUrgent || bytes >= minBytes || maxWait <= .zero || isForNothing { return answer() }
         let deadline = router.node.world.clock.now + maxWait
         park(until: deadline)
     }
 
+    private var isForNothing: Bool { followerSession == nil && wanted.isEmpty }
+
     private func park(until deadline: Instant) {
-        let places = wanted.compactMap { host($0)?.place }
+        // A session's partitions watch their places themselves.
+        let places = followerSession == nil ? wanted.compactMap { host($0)?.place } : []
         let visitor = router.node.waiting.park(
             at: places, until: deadline, reason: replica.raw >= 0 ? "follower's fetch" : "fetch",
             isOver: { self.isEnough() },
@@ -91,6 +101,7 @@ private final class FetchJob {
                 self.answer()
             })
         context.connection?.visitor = visitor
+        followerSession?.parked = visitor
     }
 
     private func host(_ wanted: WantedPartition) -> PartitionHost? {
@@ -126,6 +137,10 @@ private final class FetchJob {
         regions.removeAll(keepingCapacity: true)
         bytes = 0
         isUrgent = false
+        if let followerSession {
+            _ = followerSession.takeFresh()
+            wanted = followerSession.due
+        }
         var left = maxBytes
         guard context.version >= 3 else {
             // These consumers always name their partitions in the same order: another one comes first each time.
@@ -155,6 +170,7 @@ private final class FetchJob {
         var length = 0
         do throws(PartitionError) {
             guard let host = host(wanted) else { throw .notLeaderOrFollower }
+            if followerSession != nil { router.node.fetchSessions.watch(wanted, at: host.place) }
             if let refusal = refusal(wanted, host) {
                 refuse(wanted, &answer, refusal)
                 return (answer, nil)
@@ -243,7 +259,7 @@ private final class FetchJob {
     /// Whether waiting is over: enough bytes, an error, another epoch. Reads nothing and changes nothing.
     private func isEnough() -> Bool {
         var found = 0
-        for wanted in wanted {
+        for wanted in news() {
             guard let host = host(wanted) else { return true }
             if holdsBack(host) { continue }
             do throws(PartitionError) {
@@ -258,9 +274,17 @@ private final class FetchJob {
         return false
     }
 
+    /// What may have made the difference since the last look.
+    private func news() -> [WantedPartition] {
+        guard let followerSession else { return wanted }
+        let fresh = followerSession.takeFresh()
+        return minBytes <= 1 ? fresh : followerSession.due
+    }
+
     // MARK: Answering
 
     private func answer() {
+        followerSession?.parked = nil
         var response = FetchResponse()
         var told: [Bool]?
         switch plan {
@@ -270,7 +294,7 @@ private final class FetchJob {
         case .full: break
         case .incremental(let session):
             response.sessionID = session.id
-            told = router.node.fetchSessions.news(of: session, data)
+            told = router.node.fetchSessions.news(of: session, data) { isSettled(wanted[$0], data[$0]) }
         case .refused: break
         }
         var sent: [FileRegion] = []
@@ -298,6 +322,14 @@ private final class FetchJob {
         }
         if context.version >= 16 { tellEndpoints(&response) }
         then(response, sent)
+    }
+
+    /// Nothing more will come of looking at it, until it is woken or asked for anew.
+    private func isSettled(_ wanted: WantedPartition, _ answer: FetchResponse.PartitionData) -> Bool {
+        guard answer.errorCode == .none, answer.records.count == 0, answer.divergingEpoch.endOffset < 0,
+            let host = host(wanted)
+        else { return false }
+        return wanted.offset >= host.log.logEndOffset && host.leader.inSync.contains(replica)
     }
 
     private func tellEndpoints(_ response: inout FetchResponse) {
