@@ -70,7 +70,10 @@ struct LogRecovery {
         return try recovery.load(recoveryPoint: recoveryPoint, logStart: logStart, isClean: isClean)
     }
 
-    private mutating func load(recoveryPoint: Offset, logStart: Offset, isClean: Bool) throws(DiskError) -> LoadedLog {
+    private mutating func load(recoveryPoint: Offset, logStart told: Offset, isClean: Bool) throws(DiskError)
+        -> LoadedLog
+    {
+        var logStart = told
         self.recoveryPoint = recoveryPoint
         self.isClean = isClean
         try finishInterrupted()
@@ -80,6 +83,14 @@ struct LogRecovery {
         try rebuildAborted()
         if segments.isEmpty { segments = [try emptySegment(at: logStart)] }
         var nextOffset = try endOfLog()
+        // Records leave from the front, so only the loss of what was not synced can have brought the end below the start; else it is the
+        // checkpoint that is wrong, and records are not removed on its word.
+        if nextOffset < logStart, nextOffset > segments[0].baseOffset, !cutsAtGaps, recoveryPoint <= nextOffset {
+            repairs.append(
+                "passed over \(OffsetCheckpoint.logStarts): it says that the log begins at \(logStart), and it ends at \(nextOffset)"
+            )
+            logStart = segments[0].baseOffset
+        }
         if nextOffset < logStart {
             repairs.append("removed all: the log ended at \(nextOffset), before its start \(logStart)")
             for segment in segments { try removeFiles(of: segment) }

@@ -52,6 +52,24 @@ struct StartsTests {
         check(try #require(try fixture.open().logs[partition]))
     }
 
+    @Test("removes no records because a checkpoint names a start behind the end", arguments: [true, false])
+    func startBehindTheEnd(isClean: Bool) throws {
+        let fixture = LogFixture()
+        let directory = try fixture.open()
+        try directory.identify(as: DirectoryIdentity(brokerID: 1, clusterID: "c"))
+        directory.trustTail()
+        let log = try directory.createLog(partition, topicID: nil, settings: fixture.settings)
+        for _ in 0..<12 { _ = try log.append(batch(2), in: fixture.simulation) }
+        let all = try log.bytes(from: 0, below: 24)
+        #expect(fixture.close(directory, [partition: 24]) == nil)
+        try fixture.disk.write(Array("0\n1\nt 0 999\n".utf8), to: "\(fixture.path)/log-start-offset-checkpoint")
+        if !isClean { try fixture.disk.remove("\(fixture.path)/.kafka_cleanshutdown") }
+        let again = try #require(try fixture.open().logs[partition])
+        #expect(again.logStartOffset == 0 && again.logEndOffset == 24)
+        #expect(try again.bytes(from: 0, below: 24) == all)
+        #expect(fixture.node.lines.contains { "\($0)".contains("passed over log-start-offset-checkpoint") })
+    }
+
     @Test(
         "loses nothing with any of the small files, missing or garbage, clean or not",
         arguments: [
