@@ -67,6 +67,11 @@ extension BrokerNode {
                 try partitions.apply(order)
             } catch {
                 answer.errorCode = ErrorCode(rawValue: error.rawValue)
+                if error == .otherTopicID {
+                    world.journal.warning(
+                        "refused an order: the log here belongs to another topic of that name",
+                        ["partition": order.partition, "ordered_id": order.topicID.text])
+                }
             }
             guard !order.topicID.isZero else {
                 answer.topicName = order.partition.topic

@@ -65,7 +65,8 @@ extension ControllerDriver {
                 ])
         case .onlyCopySuspect(let partition, let broker):
             journal.warning(
-                "serves the only copy of a partition again, though its machine lost power: records that were not flushed are gone",
+                "serves the only copy of a partition again, though its machine lost power, or a log directory is new: "
+                    + "records that were not flushed, or lay in the directory that was there before, are gone",
                 ["partition": partition, "leader": broker])
         case .reassignmentBegan(let partition, let assignment):
             journal.info(
@@ -99,7 +100,7 @@ extension ControllerDriver {
         case .topicDeletionStarted(let name): journal.info("began to delete a topic", ["topic": name])
         case .topicDeletionWaits(let name, let brokers):
             journal.notice(
-                "cannot delete a topic while brokers that hold it are down",
+                "cannot delete a topic while brokers that hold it, or log directories of theirs, are down",
                 ["topic": name, "waits_for": brokers.map(\.description).joined(separator: ",")])
         case .topicDeleted(let name): journal.info("deleted a topic", ["topic": name])
         case .brokerShutsDown(let broker): journal.notice("relieves a broker that stops", ["broker": broker])

@@ -8,10 +8,17 @@ extension PartitionDirectory {
         !unusable.isEmpty || directories.contains { $0.offlineReason != nil }
     }
 
-    /// Where a new replica goes: where it was wanted, else where the fewest are.
+    /// Something of it lies here that could not be opened.
+    func hasUnopened(_ partition: TopicPartition) -> Bool {
+        directories.contains { $0.failures.contains { $0.partition == partition } }
+    }
+
+    /// Where a new replica goes: where something of it lies that could not be opened, for an empty log elsewhere would be taken for
+    /// that one; else where it was wanted; else where the fewest are.
     /// - Parameter coming: how many more are about to be made there.
     func directory(for partition: TopicPartition, besides coming: (LogDirectory) -> Int) -> LogDirectory? {
         let usable = directories.filter { $0.offlineReason == nil }
+        if let holder = usable.first(where: { $0.failures.contains { $0.partition == partition } }) { return holder }
         if let path = preferred[partition], let wanted = usable.first(where: { $0.path == path }) { return wanted }
         return usable.min { a, b in
             a.logs.count + a.futures.count + coming(a) < b.logs.count + b.futures.count + coming(b)
@@ -77,10 +84,50 @@ extension PartitionDirectory {
                     owners[partition] = directory
                     continue
                 }
+                // No move: a topic was made again while the old one's directory was away. The controller's word decides.
+                if let one = known.topicID, let two = log.topicID, one != two { continue }
                 let isBetter =
                     (log.latestEpoch ?? .none, log.nextOffset) > (known.latestEpoch ?? .none, known.nextOffset)
                 (isBetter ? other : directory).giveUp(partition)
                 if isBetter { owners[partition] = directory }
+            }
+        }
+    }
+
+    // MARK: Logs of topics that are gone
+
+    /// A topic of the order's name was deleted and made again while the log that lies here was out of reach: what a start found under
+    /// the other id is renamed, never deleted, and makes way. A replica that had a role in this life stays: then the order is the stray.
+    func setStraysAside(_ orders: [Order], then: @escaping () -> Void) {
+        var strays: [(directory: LogDirectory, log: PartitionLog)] = []
+        for order in orders where !order.topicID.isZero && order.replicas.contains(me) {
+            if let host = host(order.partition), host.role != .idle { continue }
+            for directory in directories where directory.offlineReason == nil {
+                guard let log = directory.logs[order.partition], let id = log.topicID, id != order.topicID else {
+                    continue
+                }
+                strays.append((directory, log))
+                if let host = host(order.partition), host.directory === directory { remove(host) }
+            }
+        }
+        var left = strays.count
+        guard left > 0 else { return then() }
+        for (directory, log) in strays {
+            directory.setAside(log.partition) { [journal] path, problem in
+                if let problem {
+                    journal.error(
+                        "could not set a log aside", ["partition": log.partition, "reason": problem.description])
+                } else {
+                    journal.warning(
+                        "set a log aside: its topic was deleted and another one of that name made while it was out of reach; "
+                            + "kafka-dump-log.sh reads it, and nothing here needs it any more",
+                        [
+                            "partition": log.partition, "topic_id": (log.topicID ?? .zero).text, "directory": path,
+                            "offsets": "\(log.logStartOffset)..<\(log.logEndOffset)",
+                        ])
+                }
+                left -= 1
+                if left == 0 { then() }
             }
         }
     }

@@ -138,7 +138,7 @@ package final class PartitionDirectory {
         }
         giveUpDoubles()
         for directory in directories {
-            for (partition, log) in directory.logs.sorted(by: { $0.key < $1.key }) {
+            for (partition, log) in directory.logs.sorted(by: { $0.key < $1.key }) where host(partition) == nil {
                 add(log, in: directory, highWatermark: directory.highWatermarks[partition] ?? log.logStartOffset)
             }
         }
@@ -156,7 +156,7 @@ package final class PartitionDirectory {
         return host
     }
 
-    private func remove(_ host: PartitionHost) {
+    func remove(_ host: PartitionHost) {
         let partition = host.partition
         topics[partition.topic]?[partition.partition] = nil
         sorted = nil
@@ -177,12 +177,19 @@ package final class PartitionDirectory {
 
     /// Makes the logs of replicas that are new here, before the orders are applied.
     package func prepare(_ orders: [Order], then: @escaping () -> Void) {
+        setStraysAside(orders) { [self] in makeLogs(orders, then: then) }
+    }
+
+    private func makeLogs(_ orders: [Order], then: @escaping () -> Void) {
         var wanted: [(directory: LogDirectory, logs: [LogDirectory.NewLog])] = []
         for order in orders where host(order.partition) == nil && order.replicas.contains(me) {
             // Its records may lie where nothing can be read now: an empty log in their stead would be taken for them.
             guard order.isNew || !hasFailedDirectories else { continue }
             let coming = { (directory: LogDirectory) in wanted.first { $0.directory === directory }?.logs.count ?? 0 }
-            guard let directory = directory(for: order.partition, besides: coming) else { continue }
+            // A start may have found it without its having been hosted.
+            guard !directories.contains(where: { $0.offlineReason == nil && $0.logs[order.partition] != nil }),
+                let directory = directory(for: order.partition, besides: coming)
+            else { continue }
             let log = LogDirectory.NewLog(
                 partition: order.partition, topicID: order.topicID.isZero ? nil : order.topicID,
                 settings: settings(order.partition.topic).log)
@@ -235,10 +242,21 @@ package final class PartitionDirectory {
                 let log = directory.logs[order.partition], directory.offlineReason == nil
             else { throw .storage }
             host = add(log, in: directory, highWatermark: 0)
+            if !order.isNew, log.logEndOffset == 0 {
+                journal.warning(
+                    "began an empty log for a replica that is not new: none of the log directories holds it. Is one of them not mounted?",
+                    ["partition": order.partition, "directory": directory.path, "epoch": order.leaderEpoch])
+            }
         }
         guard let host else { throw .storage }
         // What lay there under its name belongs to another topic.
         if !order.topicID.isZero, !host.topicID.isZero, order.topicID != host.topicID { throw .otherTopicID }
+        if !order.topicID.isZero, host.topicID.isZero {
+            // Made before topics had ids, or the file that told it is gone.
+            do throws(LogOpenError) { try host.directory.assign(order.topicID, to: host.log) } catch {
+                journal.error("could not write a topic's id", ["partition": order.partition, "reason": error])
+            }
+        }
         if order.leader == me {
             host.becomeLeader(
                 LeaderReplica.Leadership(
@@ -272,7 +290,11 @@ package final class PartitionDirectory {
     package func stop(_ partition: TopicPartition, epoch: LeaderEpoch, delete: Bool) -> Int16 {
         guard let host = host(partition) else {
             // Found by the start, of a topic that was deleted meanwhile; or a log that could not be opened.
-            if delete { stopped += directories.filter { $0.holds(partition) }.map { (partition, $0) } }
+            guard delete else { return 0 }
+            let places = directories.filter { $0.holds(partition) }
+            // Its files may lie where nothing can be reached now; deleted they must be, or the next topic of that name meets them.
+            if places.isEmpty, hasFailedDirectories { return Refusal.storage.rawValue }
+            stopped += places.map { (partition, $0) }
             return 0
         }
         if host.isOffline { return Refusal.storage.rawValue }

@@ -29,7 +29,7 @@ extension BrokerNode {
         // What lies on a disk counts, whether or not the controller has given this life a part in it yet.
         let log = partitions.host(partition)?.log ?? partitions.directories.lazy.compactMap { $0.logs[partition] }.first
         guard let log else {
-            let mayBeUnreadable = partitions.hasFailedDirectories
+            let mayBeUnreadable = partitions.hasFailedDirectories || partitions.hasUnopened(partition)
             answer.errorCode = mayBeUnreadable ? .kafkaStorageError : .unknownTopicOrPartition
             return answer
         }

@@ -8,6 +8,7 @@ extension LogDirectory {
         let point = recoveryPoints.removeValue(forKey: partition)
         let start = logStarts.removeValue(forKey: partition)
         let cleaned = cleanedBelow.removeValue(forKey: partition)
+        failures.removeAll { $0.partition == partition }
         if point != nil || start != nil || cleaned != nil { checkpointsAreStale = true }
     }
 

@@ -21,8 +21,8 @@ package final class LogDirectory {
     package private(set) var logs: [TopicPartition: PartitionLog] = [:]
     /// Copies of logs of other directories that are to replace them (AlterReplicaLogDirs).
     package internal(set) var futures: [TopicPartition: PartitionLog] = [:]
-    /// Partitions whose log could not be opened.
-    package private(set) var failures: [(partition: TopicPartition, error: LogOpenError)] = []
+    /// Partitions whose log could not be opened, and has not been since.
+    package internal(set) var failures: [(partition: TopicPartition, error: LogOpenError)] = []
     /// Told once, at the first disk error of a log or a checkpoint.
     package var wentOffline: ((String) -> Void)?
 
@@ -33,6 +33,7 @@ package final class LogDirectory {
         static let boot = "letterbox.boot"
         static let deleted = "-delete"
         static let future = "-future"
+        static let stray = "-stray"
     }
 
     let world: any World
@@ -253,6 +254,7 @@ package final class LogDirectory {
             self.checkpointLogs(isNeeded: true, then: then)
         }
         logs[log.partition] = log
+        failures.removeAll { $0.partition == log.partition }
     }
 
     // MARK: Names
@@ -374,8 +376,10 @@ package final class LogDirectory {
         if !unopened.isEmpty { moveAway(unopened, then: one) }
     }
 
-    private func deletedPath(_ partition: TopicPartition) -> String {
-        let suffix = ".\(freshSuffix)\(Name.deleted)"
+    private func deletedPath(_ partition: TopicPartition) -> String { path(of: partition, Name.deleted) }
+
+    private func path(of partition: TopicPartition, _ ending: String) -> String {
+        let suffix = ".\(freshSuffix)\(ending)"
         let kept = "\(partition)".prefix(255 - suffix.utf8.count)
         return "\(path)/\(kept)\(suffix)"
     }
@@ -412,6 +416,28 @@ package final class LogDirectory {
             }
             deleted.append((target, world.clock.now))
             then(nil)
+        }
+    }
+
+    /// As `deleteLog`, but the files stay: as `<name>.<32 hex>-stray`, which every start passes over. Kafka names them so too.
+    /// - Parameter then: with the new path.
+    package func setAside(_ partition: TopicPartition, then: @escaping (String, LogOpenError?) -> Void) {
+        let target = path(of: partition, Name.stray)
+        guard let log = logs.removeValue(forKey: partition) else { return then(target, nil) }
+        forget(partition)
+        log.moveAway(to: target) { [self] error in
+            if let error {
+                fail(error)
+                return then(target, LogOpenError(error))
+            }
+            let (disk, path) = (self.disk, self.path)
+            lane.perform { () throws(DiskError) in
+                try disk.syncDirectory(path)
+            } then: { [self] result in
+                guard case .failure(let error) = result else { return then(target, nil) }
+                fail(error)
+                then(target, LogOpenError(error))
+            }
         }
     }
 

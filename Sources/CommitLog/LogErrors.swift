@@ -58,7 +58,8 @@ package enum ReadError: Error, Equatable {
 package struct LogOpenError: Error, Equatable, CustomStringConvertible {
     package var path: String
     package var description: String
-    /// The disk itself refuses (EPERM, EIO, EACCES, ENOSPC, EROFS, EDQUOT): other directories may serve without this one.
+    /// The disk itself refuses, whatever it says (EIO, EROFS, ENOTDIR, EUCLEAN, ESTALE …): other directories may serve without this one.
+    /// Not so what a file says, a lock that somebody holds (EAGAIN), and want of memory or descriptors, which no directory is to blame for.
     package var isDiskFailure = false
     /// The disk is full: worth trying again when there is room.
     package var isWantOfRoom = false
@@ -69,6 +70,6 @@ package struct LogOpenError: Error, Equatable, CustomStringConvertible {
     package init(_ error: DiskError) {
         self.init(path: error.path, error.description)
         isWantOfRoom = error.isWantOfRoom
-        isDiskFailure = [1, 5, 13, 28, 30, 122].contains(error.code)
+        isDiskFailure = ![0, 11, 12, 23, 24].contains(error.code)
     }
 }

@@ -51,6 +51,7 @@ extension ControllerCore {
         -> [Effect]
     {
         var topics: Set<String> = []
+        var effects: [Effect] = []
         for partition in deleted {
             deletions[partition.topic]?.left.remove(.init(partition: partition, broker: broker))
             topics.insert(partition.topic)
@@ -58,8 +59,8 @@ extension ControllerCore {
         for partition in failed where deletions[partition.topic]?.step == .stopping {
             // Its directory failed: again when the broker is back.
             deletions[partition.topic]?.step = .waiting(for: [broker])
+            effects.append(.tell(.topicDeletionWaits(partition.topic, for: [broker])))
         }
-        var effects: [Effect] = []
         for name in topics.sorted() where deletions[name]?.step == .stopping && deletions[name]?.left.isEmpty == true {
             effects += goOn(name)
         }

@@ -159,9 +159,126 @@ struct LogDirectoriesTests {
         #expect(line.hasPrefix("LB-1019 no log directory works any more: write /a/"))
     }
 
+    @Test("a log that cannot be opened is not begun anew in another directory, however empty that one is")
+    func unopened() throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0], [0], [0], [0]])
+        let inA = (0..<4).map(Int32.init).filter { directory(stage, "t", $0) == "/a" }
+        for partition in (0..<4).map(Int32.init) where !inA.contains(partition) {
+            _ = try move(stage, "t", partition, to: "/a")
+            #expect(stage.simulation.run(within: .seconds(10)) { directory(stage, "t", partition) == "/a" })
+        }
+        let lost = inA[0]
+        #expect(try stage.produce(["a"], to: "t", lost)?.baseOffset == 0)
+        let node = stage.simulation.node("broker-0")
+        node.crash(.process)
+        node.storage.fail(.open, of: "/a/t-\(lost)/00000000000000000000.log", code: 21, times: .max)
+        stage.restart(0)
+        stage.simulation.run(for: .seconds(5))
+        #expect(!node.world.disk.exists("/b/t-\(lost)"))
+        #expect(stage.node(0)?.partitions.host("t", lost)?.isLeader != true)
+        node.crash(.process)
+        node.storage.fault = nil
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        #expect(
+            stage.simulation.run(within: .seconds(5)) { stage.node(0)?.partitions.host("t", lost)?.isLeader == true })
+        #expect(try stage.produce(["b"], to: "t", lost)?.baseOffset == 1)
+    }
+
+    private func deleteTopic(_ stage: Stage, _ name: String) throws {
+        var request = DeleteTopicsRequest()
+        request.topicNames = [name]
+        request.timeoutMs = 2000
+        _ = try stage.client().ask(request, version: 3)
+    }
+
+    @Test("a topic with a replica in a directory that is away is deleted when that is back, not sooner")
+    func deletionWaits() throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0], [0]])
+        let node = stage.simulation.node("broker-0")
+        node.crash(.process)
+        node.storage.fail(.list, of: "/b", code: 116, times: .max)
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        try deleteTopic(stage, "t")
+        stage.simulation.run(for: .seconds(5))
+        #expect(
+            stage.said(0).contains(
+                "cannot delete a topic while brokers that hold it, or log directories of theirs, are down"))
+        #expect(!stage.said(0).contains("deleted a topic"))
+        node.crash(.process)
+        node.storage.fault = nil
+        stage.restart(0)
+        #expect(stage.simulation.run(within: .seconds(20)) { stage.said(0).contains("deleted a topic") })
+        #expect(!node.world.disk.exists("/a/t-0") && !node.world.disk.exists("/b/t-0"))
+        #expect(!node.world.disk.exists("/a/t-1") && !node.world.disk.exists("/b/t-1"))
+    }
+
+    @Test("a log of an older topic of the same name, back with its directory, is set aside and takes nothing's place")
+    func strays() throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0]])
+        let home = try #require(directory(stage, "t"))
+        let other = home == "/a" ? "/b" : "/a"
+        for n in 0..<9 { #expect(try stage.produce(["\(n)"], to: "t")?.baseOffset == Int64(n)) }
+        let node = stage.simulation.node("broker-0")
+        // Of an earlier topic, longer than the one that is there: what a directory may hold that was away for long.
+        let old = try stage.bytes("t")
+        let metadata = try node.world.disk.contents("\(home)/t-0/partition.metadata")
+        try deleteTopic(stage, "t")
+        #expect(stage.simulation.run(within: .seconds(20)) { stage.said(0).contains("deleted a topic") })
+        try stage.makeTopic("t", [[0]])
+        let now = try #require(directory(stage, "t"))
+        #expect(try stage.produce(["new"], to: "t")?.baseOffset == 0)
+        let new = try stage.bytes("t")
+        let place = now == home ? other : home
+        func lay(_ directory: String) throws {
+            let disk = node.world.disk
+            try disk.createDirectory("\(directory)/t-0")
+            try disk.replace("\(directory)/t-0/partition.metadata", with: metadata)
+            try disk.replace("\(directory)/t-0/00000000000000000000.log", with: old)
+        }
+        try lay(place)
+        node.crash(.process)
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        #expect(stage.simulation.run(within: .seconds(5)) { stage.node(0)?.partitions.host("t", 0)?.isLeader == true })
+        #expect(try stage.bytes("t") == new)
+        #expect(directory(stage, "t") == now)
+        let names = try node.world.disk.list(place).map(\.name)
+        #expect(names.contains { $0.hasPrefix("t-0.") && $0.hasSuffix("-stray") } && !names.contains("t-0"))
+        // Also when it is all that is there.
+        try node.world.disk.removeTree("\(now)/t-0")
+        try lay(now)
+        node.crash(.process)
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        #expect(stage.simulation.run(within: .seconds(5)) { stage.node(0)?.partitions.host("t", 0)?.isLeader == true })
+        #expect(try stage.produce(["newer"], to: "t")?.baseOffset == 0)
+        #expect(stage.said(0).contains { $0.hasPrefix("began an empty log for a replica that is not new") })
+    }
+
+    @Test("a replica whose partition.metadata is missing or noise is told its topic's id again", arguments: ["", nil])
+    func metadata(text: String?) throws {
+        let stage = try stage()
+        try stage.makeTopic("t", [[0]])
+        let disk = stage.simulation.node("broker-0").world.disk
+        let file = "\(try #require(directory(stage, "t")))/t-0/partition.metadata"
+        let whole = try disk.contents(file)
+        if let text { try disk.replace(file, with: Array(text.utf8)) } else { try disk.remove(file) }
+        stage.simulation.node("broker-0").crash(.process)
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        #expect(stage.simulation.run(within: .seconds(5)) { stage.node(0)?.partitions.host("t", 0)?.isLeader == true })
+        #expect(try stage.simulation.node("broker-0").world.disk.contents(file) == whole)
+    }
+
     @Test(
-        "a directory that cannot be opened at the start leaves the others serving, and its replicas are not begun anew")
-    func unusable() throws {
+        "a directory that cannot be opened at the start leaves the others serving, and its replicas are not begun anew",
+        arguments: [5, 17, 20, 117] as [Int32])
+    func unusable(code: Int32) throws {
         let stage = try stage()
         try stage.makeTopic("t", [[0], [0]])
         let lost = Int32(directory(stage, "t", 0) == "/b" ? 0 : 1)
@@ -170,7 +287,7 @@ struct LogDirectoriesTests {
         }
         let node = stage.simulation.node("broker-0")
         node.crash(.process)
-        node.storage.fail(.list, of: "/b", code: 5, times: .max)
+        node.storage.fail(.list, of: "/b", code: code, times: .max)
         stage.restart(0)
         try #require(stage.whenServing(0))
         #expect(
