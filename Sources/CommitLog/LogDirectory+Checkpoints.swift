@@ -51,14 +51,32 @@ extension LogDirectory {
         write("\(path)/\(OffsetCheckpoint.highWatermarks)", OffsetCheckpoint.text(highWatermarks))
     }
 
+    private func noteLogStarts() {
+        for (partition, log) in logs {
+            logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
+        }
+    }
+
+    /// At once, for deletions that are about to be promised: a crash must not bring the records back.
+    /// - Parameter then: comes also where there was no room; the next checkpoint tells it then.
+    package func checkpointLogStarts(then: @escaping () -> Void) {
+        guard !isClosed, offlineReason == nil else { return then() }
+        noteLogStarts()
+        let (disk, file, text) = (self.disk, "\(path)/\(OffsetCheckpoint.logStarts)", OffsetCheckpoint.text(logStarts))
+        lane.perform { () throws(DiskError) in
+            try disk.replace(file, with: Array(text.utf8))
+        } then: { [self] result in
+            if case .failure(let error) = result { fail(error) }
+            then()
+        }
+    }
+
     /// Every 60 s: recovery points and log start offsets.
     /// - Parameter isNeeded: `then` waits until they are written; else the next time will do where there is no room.
     package func checkpointLogs(isNeeded: Bool = false, then: @escaping () -> Void = {}) {
         guard !isClosed, offlineReason == nil else { return then() }
-        for (partition, log) in logs {
-            recoveryPoints[partition] = log.recoveryPoint
-            logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
-        }
+        for (partition, log) in logs { recoveryPoints[partition] = log.recoveryPoint }
+        noteLogStarts()
         // What is appended to a log that was cut was not cleaned.
         for (partition, offset) in cleanedBelow {
             guard let end = logs[partition]?.logEndOffset, end < offset else { continue }

@@ -182,6 +182,13 @@ struct ProduceAndFetchTests {
         #expect(try fetch(from: 1)?.errorCode == .offsetOutOfRange)
         #expect(try fetch(from: 2)?.logStartOffset == 2)
         #expect(try delete(below: -1)?.lowWatermark == 3)
+        // A crash right after the answer brings nothing back.
+        stage.simulation.node("broker-0").crash(.process)
+        stage.restart(0)
+        #expect(stage.whenServing(0))
+        #expect(
+            stage.simulation.run(within: .seconds(10)) { stage.node(0)?.partitions.host("t", 0)?.isLeader == true })
+        #expect(stage.node(0)?.partitions.host("t", 0)?.log.logStartOffset == 3)
     }
 
     @Test("what was written is there after a clean stop, and after a crash") func restarts() throws {

@@ -1,10 +1,11 @@
 import Broker
 import ClusterModel
+import CommitLog
 import KafkaProtocol
 import Platform
 
 extension RequestRouter {
-    /// Moves the start of logs forward, and answers when every live replica has done so.
+    /// Moves the start of logs forward, and answers when that is on the disk and every live replica has done so.
     func deleteRecords(
         _ request: DeleteRecordsRequest, _ context: RequestContext, then: @escaping (DeleteRecordsResponse) -> Void
     ) {
@@ -52,9 +53,24 @@ extension RequestRouter {
             }
             then(response)
         }
-        if isOver() { return answer() }
-        context.connection?.visitor = node.waiting.park(
-            at: waits.map(\.host.place), until: node.world.clock.now + .milliseconds(Int(max(0, request.timeoutMs))),
-            reason: "deletion of records", isOver: isOver, then: { _ in answer() })
+        let deadline = node.world.clock.now + .milliseconds(Int(max(0, request.timeoutMs)))
+        let written: () -> Void = { [node] in
+            if isOver() { return answer() }
+            context.connection?.visitor = node.waiting.park(
+                at: waits.map(\.host.place), until: deadline, reason: "deletion of records", isOver: isOver,
+                then: { _ in answer() })
+        }
+        var directories: [LogDirectory] = []
+        for wait in waits where !directories.contains(where: { $0 === wait.host.directory }) {
+            directories.append(wait.host.directory)
+        }
+        var left = directories.count
+        guard left > 0 else { return written() }
+        for directory in directories {
+            directory.checkpointLogStarts {
+                left -= 1
+                if left == 0 { written() }
+            }
+        }
     }
 }
