@@ -167,7 +167,20 @@ struct LogRecovery {
         defer { file.close() }
         var last = offset
         var scanner = HeaderScanner(file, from: 0, to: file.size)
-        while let header = try scanner.next() { last = header.lastOffset }
+        var end: Int64 = 0
+        while let header = try scanner.next() {
+            last = header.lastOffset
+            end = scanner.batchPosition + Int64(header.size)
+        }
+        // It was whole and synced when it got its name. What it should replace is better than what is left of it.
+        if end != file.size, names.contains("\(SegmentFiles.digits(offset)).log") {
+            repairs.append("gave up the replacement at \(offset): it is damaged at \(end) of \(file.size) bytes")
+            for kind in SegmentFiles.Kind.allCases {
+                let path = SegmentFiles.path(directory, offset, kind) + ".swap"
+                if disk.exists(path) { try disk.remove(path) }
+            }
+            return
+        }
         for name in names {
             // Of the segment itself only what comes again: the rest may have its name already.
             if let found = SegmentFiles.parse(name), found.kind != .snapshot, found.offset >= offset,

@@ -52,6 +52,24 @@ struct StartsTests {
         check(try #require(try fixture.open().logs[partition]))
     }
 
+    @Test("does not take a damaged .swap for what it should replace", arguments: [true, false])
+    func damagedSwap(isClean: Bool) throws {
+        let fixture = LogFixture()
+        let directory = try fixture.open()
+        let log = try directory.createLog(partition, topicID: nil, settings: fixture.settings)
+        for _ in 0..<12 { _ = try log.append(batch(2), in: fixture.simulation) }
+        let all = try log.bytes(from: 0, below: 24)
+        #expect(fixture.close(directory, [partition: 24]) == nil)
+        // Half of what was compacted is gone.
+        let swap = "\(fixture.path)/t-0/00000000000000000000.log.swap"
+        try fixture.disk.write(Array(all[..<(all.count / 12 + 20)]), to: swap)
+        if !isClean { try fixture.disk.remove("\(fixture.path)/.kafka_cleanshutdown") }
+        let again = try #require(try fixture.open().logs[partition])
+        #expect(try again.bytes(from: 0, below: 24) == all)
+        #expect(!fixture.disk.exists(swap))
+        #expect(fixture.node.lines.contains { "\($0)".contains("gave up the replacement at 0") })
+    }
+
     @Test("removes no records because a checkpoint names a start behind the end", arguments: [true, false])
     func startBehindTheEnd(isClean: Bool) throws {
         let fixture = LogFixture()
