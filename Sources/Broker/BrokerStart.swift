@@ -278,6 +278,7 @@ package final class BrokerStart {
                 directories.removeAll { $0 === directory }
             }
         }
+        lookForMissing()
         node.partitions.adopt(directories, unusable: unusable)
         world.journal.info(
             "loaded the logs",
@@ -288,6 +289,28 @@ package final class BrokerStart {
         isPrepared = true
         node.beginHousekeeping()
         register()
+    }
+
+    /// A replica that is shorter than it was, or gone, must not be elected over others that are whole: nothing but the checkpoints
+    /// knows of its loss.
+    private func lookForMissing() {
+        for directory in directories {
+            // What moved to another directory, right before a crash, is there.
+            let missing = directory.missing.filter { entry in
+                !directories.contains {
+                    $0.logs[entry.partition].map { $0.nextOffset >= entry.offsets.upperBound } ?? false
+                }
+            }
+            for entry in missing {
+                world.journal.error(
+                    "records that were synced are missing: a file or the partition's directory was removed, or an older copy put back",
+                    [
+                        "partition": entry.partition, "directory": directory.path,
+                        "offsets": "\(entry.offsets.lowerBound)-\(entry.offsets.upperBound - 1)",
+                    ])
+            }
+            if !missing.isEmpty { directory.suspectTail() }
+        }
     }
 
     private func register() {

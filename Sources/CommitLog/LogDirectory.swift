@@ -23,6 +23,8 @@ package final class LogDirectory {
     package internal(set) var futures: [TopicPartition: PartitionLog] = [:]
     /// Partitions whose log could not be opened, and has not been since.
     package internal(set) var failures: [(partition: TopicPartition, error: LogOpenError)] = []
+    /// Offsets that were synced here once, and are not to be found here now.
+    package private(set) var missing: [(partition: TopicPartition, offsets: Range<Offset>)] = []
     /// Told once, at the first disk error of a log or a checkpoint.
     package var wentOffline: ((String) -> Void)?
 
@@ -79,7 +81,9 @@ package final class LogDirectory {
             guard let lock = try world.disk.lock("\(path)/\(Name.lock)") else {
                 throw DiskError(
                     operation: "lock", path: "\(path)/\(Name.lock)", code: 11,
-                    reason: "it is in use by another broker; stop that one or name another directory")
+                    reason:
+                        "it is in use by another broker, or stands in log.dirs twice, by a link or in another spelling; "
+                        + "stop that broker, or correct log.dirs")
             }
             let directory = LogDirectory(path: path, world: world, lock: lock)
             try directory.readItself()
@@ -157,6 +161,13 @@ package final class LogDirectory {
         try disk.replace(file, with: Array(text.utf8))
     }
 
+    /// Logs are shorter than they were: until they have caught up they must not be taken for whole, over further starts too.
+    package func suspectTail() {
+        guard !tailIsSuspect else { return }
+        tailIsSuspect = true
+        write("\(path)/\(Name.boot)", LogDirectory.suspectBoot)
+    }
+
     /// The other replicas were asked, or there are none: what the logs hold is what there is.
     package func trustTail() {
         guard tailIsSuspect else { return }
@@ -202,6 +213,11 @@ package final class LogDirectory {
                 } else if !LogDirectory.isInternal(entry.name) {
                     world.journal.info("directory was passed over", ["directory": "\(path)/\(entry.name)"])
                 }
+            }
+            for (partition, point) in recoveryPoints.sorted(by: { $0.key < $1.key }) where point > 0 {
+                let end = logs[partition]?.nextOffset
+                if end == nil, failures.contains(where: { $0.partition == partition }) { continue }
+                if end ?? 0 < point { missing.append((partition, (end ?? 0)..<point)) }
             }
             // A recovery point above a log's end would make the next start believe what is written there from now on.
             for (partition, log) in logs where recoveryPoints[partition] ?? 0 > log.recoveryPoint {
@@ -362,12 +378,17 @@ package final class LogDirectory {
             guard left == 0 else { return }
             if let problem { return then(problem) }
             let (disk, path) = (self.disk, self.path)
+            // Or the next start would miss what was deleted.
+            let corrections = takeCorrections()
             lane.perform { () throws(DiskError) in
                 try disk.syncDirectory(path)
+                for file in corrections { try disk.replace(file.path, with: file.bytes) }
             } then: { [self] result in
                 if case .failure(let error) = result {
+                    correctionsFailed()
                     fail(error)
-                    return then(LogOpenError(error))
+                    // What is in want of room are the checkpoints; the logs are gone.
+                    return then(error.isWantOfRoom ? nil : LogOpenError(error))
                 }
                 then(nil)
             }

@@ -260,6 +260,59 @@ struct LogDirectoriesTests {
         #expect(stage.said(0).contains { $0.hasPrefix("began an empty log for a replica that is not new") })
     }
 
+    @Test(
+        "a member of the in-sync set whose log is gone, or shorter than what was synced, is not elected over a whole one",
+        arguments: ["t-0", "t-0/00000000000000000000.log"])
+    func lostInSyncLog(lost: String) throws {
+        let stage = Stage()
+        for id in 0...1 { stage.start(id) }
+        try #require(stage.whenServing(0, 1))
+        try stage.makeTopic("t", [[0, 1]], ["flush.messages": "1", "retention.ms": "-1"])
+        for n in 0..<5 { #expect(try stage.produce(["\(n)"], to: "t")?.baseOffset == Int64(n)) }
+        // The recovery points are on the disk, and both are trusted.
+        stage.simulation.run(for: .seconds(70))
+        let node = stage.simulation.node("broker-0")
+        let other = stage.simulation.node("broker-1")
+        let disk = node.world.disk
+        if lost == "t-0" { try disk.removeTree("/logs/t-0") } else { try disk.replace("/logs/\(lost)", with: []) }
+        node.crash(.process)
+        other.crash(.process)
+        stage.restart(0)
+        #expect(stage.whenServing(0))
+        stage.simulation.run(for: .seconds(10))
+        #expect(stage.node(0)?.partitions.host("t", 0)?.isLeader != true)
+        #expect(stage.said(0).contains { $0.hasPrefix("records that were synced are missing") })
+        stage.restart(1)
+        try #require(stage.whenServing(0, 1))
+        let leads = stage.simulation.run(within: .seconds(20)) {
+            stage.node(1)?.partitions.host("t", 0)?.isLeader == true
+        }
+        #expect(leads)
+        #expect(
+            stage.simulation.run(within: .seconds(20)) { stage.node(0)?.partitions.host("t", 0)?.log.logEndOffset == 5 }
+        )
+        #expect(try stage.produce(["5"], to: "t", broker: 1)?.baseOffset == 5)
+    }
+
+    @Test("a topic that was deleted is not missed by the next start") func deletedIsNotMissed() throws {
+        let stage = Stage()
+        stage.start(0)
+        try #require(stage.whenServing(0))
+        try stage.makeTopic("t", [[0]], ["flush.messages": "1", "retention.ms": "-1"])
+        #expect(try stage.produce(["a"], to: "t")?.baseOffset == 0)
+        stage.simulation.run(for: .seconds(70))
+        let points = "/logs/recovery-point-offset-checkpoint"
+        #expect(
+            String(decoding: try stage.simulation.node("broker-0").world.disk.contents(points), as: UTF8.self).contains(
+                "t 0 1"))
+        try deleteTopic(stage, "t")
+        #expect(stage.simulation.run(within: .seconds(20)) { stage.said(0).contains("deleted a topic") })
+        stage.simulation.node("broker-0").crash(.process)
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        #expect(!stage.said(0).contains { $0.hasPrefix("records that were synced are missing") })
+    }
+
     @Test("a replica whose partition.metadata is missing or noise is told its topic's id again", arguments: ["", nil])
     func metadata(text: String?) throws {
         let stage = try stage()
