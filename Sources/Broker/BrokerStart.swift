@@ -310,6 +310,16 @@ package final class BrokerStart {
                     ])
             }
             if !missing.isEmpty { directory.suspectTail() }
+            for (partition, gaps) in directory.gaps.sorted(by: { $0.key < $1.key })
+            where node.topicSettings?[partition.topic].compacts == false {
+                world.journal.warning(
+                    "offsets are missing between two segments: a file was removed, or the topic was compacted once. Where another replica "
+                        + "has them: stop this broker, move the partition's directory away, and start it again",
+                    [
+                        "partition": partition, "directory": directory.path,
+                        "offsets": gaps.map { "\($0.lowerBound)-\($0.upperBound - 1)" }.joined(separator: ","),
+                    ])
+            }
         }
     }
 

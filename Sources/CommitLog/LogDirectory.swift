@@ -25,6 +25,8 @@ package final class LogDirectory {
     package internal(set) var failures: [(partition: TopicPartition, error: LogOpenError)] = []
     /// Offsets that were synced here once, and are not to be found here now.
     package private(set) var missing: [(partition: TopicPartition, offsets: Range<Offset>)] = []
+    /// Offsets between two segments of logs that were never compacted here.
+    package private(set) var gaps: [TopicPartition: [Range<Offset>]] = [:]
     /// Told once, at the first disk error of a log or a checkpoint.
     package var wentOffline: ((String) -> Void)?
 
@@ -260,6 +262,7 @@ package final class LogDirectory {
             partition: partition, directory: directory, logDirectory: path, topicID: topicID, settings: settings,
             loaded: loaded, room: room, world: world)
         for stretch in log.damage { log.tell(of: stretch) }
+        if name == nil, !loaded.gaps.isEmpty, cleanedBelow[partition] == nil { gaps[partition] = loaded.gaps }
         return log
     }
 

@@ -15,6 +15,8 @@ struct LoadedLog {
     var storedEpochs: EpochCache
     /// What had to be mended, for the journal.
     var repairs: [String]
+    /// Offsets between two segments: compacted away, or a file is missing.
+    var gaps: [Range<Offset>]
     /// What was synced once and is no longer what it was.
     var damaged: [DamagedStretch] { segments.flatMap(\.damaged) }
 
@@ -39,6 +41,9 @@ struct LogRecovery {
     let nowMs: Int64
     var repairs: [String] = []
     var segments: [Segment] = []
+    private var gaps: [Range<Offset>] = []
+    /// Where the segment ends that was opened last.
+    private var endOfOpened: Offset = 0
     private var cutsAtGaps = false
     /// Of the last segment too; with a clean stop all that lies before it was synced as well.
     private var recoveryPoint: Offset = 0
@@ -132,7 +137,7 @@ struct LogRecovery {
         return LoadedLog(
             segments: segments, logStartOffset: start, nextOffset: nextOffset,
             recoveryPoint: isClean ? nextOffset : min(recoveryPoint, nextOffset), ledger: ledger, epochs: cache,
-            storedEpochs: stored, repairs: repairs)
+            storedEpochs: stored, repairs: repairs, gaps: gaps.filter { $0.lowerBound >= start })
     }
 
     // MARK: Files
@@ -232,6 +237,7 @@ struct LogRecovery {
         bases.sort()
         for other in others where !bases.contains(other.offset) { try disk.remove("\(directory)/\(other.name)") }
         var expected: Offset = 0
+        var end: Offset?
         for (index, base) in bases.enumerated() {
             let next = index + 1 < bases.count ? bases[index + 1] : nil
             if cutsAtGaps, base > unsynced, !segments.isEmpty, base > (try endOfLog()) {
@@ -243,7 +249,9 @@ struct LogRecovery {
             let file = try disk.open(SegmentFiles.path(directory, base, .log), .update)
             let segment = try opened(file, base, next, believed: isSynced)
             if let segment {
+                noteGap(before: base, after: end)
                 segments.append(segment)
+                end = endOfOpened
                 continue
             }
             if mendedBases.isEmpty { expected = try endOfLog() }
@@ -255,15 +263,21 @@ struct LogRecovery {
                 // Nothing in it lies behind the segment before: kept, it would give offsets out a second time.
                 try dropSegments([base], "it began at \(base), and the log before it ends at \(expected)")
             } else {
+                noteGap(before: base, after: end)
                 segments.append(mended)
                 mendedBases.append(base)
                 expected = last.map { $0 + 1 } ?? base
+                end = expected
             }
             if !isWhole {
                 try dropSegments(bases[(index + 1)...], "it lay behind a bad batch")
                 break
             }
         }
+    }
+
+    private mutating func noteGap(before base: Offset, after end: Offset?) {
+        if let end, end < base { gaps.append(end..<base) }
     }
 
     /// The indexes of aborted transactions of what was read whole, from the ledger of what lies before it.
@@ -327,9 +341,11 @@ struct LogRecovery {
             var scanner = HeaderScanner(file, from: from, to: file.size)
             var end = from
             var isFirst = true
+            endOfOpened = base
             while let header = try scanner.next() {
                 if isFirst, let last = try offsets.last(), header.baseOffset > last.offset { break }
                 isFirst = false
+                endOfOpened = header.lastOffset + 1
                 end = scanner.batchPosition + Int64(header.size)
             }
             guard end == file.size else {

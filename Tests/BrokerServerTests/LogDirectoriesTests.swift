@@ -294,6 +294,39 @@ struct LogDirectoriesTests {
         #expect(try stage.produce(["5"], to: "t", broker: 1)?.baseOffset == 5)
     }
 
+    @Test(
+        "a segment that is missing in the middle is told, unless the topic is compacted",
+        arguments: ["delete", "compact"])
+    func hole(policy: String) throws {
+        let stage = Stage()
+        stage.start(0)
+        try #require(stage.whenServing(0))
+        let settings: KeyValuePairs = [
+            "flush.messages": "1", "retention.ms": "-1", "segment.bytes": "200", "cleanup.policy": policy,
+            "min.compaction.lag.ms": "9000000",
+        ]
+        try stage.makeTopic("t", [[0]], settings)
+        for n in 0..<9 {
+            #expect(try stage.produce(["\(n)"], key: "\(n)", to: "t")?.baseOffset == Int64(n))
+        }
+        stage.simulation.run(for: .seconds(70))
+        let disk = stage.simulation.node("broker-0").world.disk
+        let segments = try disk.list("/logs/t-0").map(\.name).filter { $0.hasSuffix(".log") }
+        try #require(segments.count >= 4)
+        try disk.remove("/logs/t-0/\(segments[1])")
+        stage.simulation.node("broker-0").crash(.process)
+        stage.restart(0)
+        try #require(stage.whenServing(0))
+        let told = stage.simulation.node("broker-0").lines.filter {
+            $0.text.hasPrefix("offsets are missing between two segments")
+        }
+        guard policy == "delete" else { return #expect(told.isEmpty) }
+        let first = try #require(Int64(segments[1].prefix(20)))
+        let next = try #require(Int64(segments[2].prefix(20)))
+        #expect(told.count == 1)
+        #expect(told.first?.fields.contains { $0.key == "offsets" && $0.value == "\(first)-\(next - 1)" } == true)
+    }
+
     @Test("a topic that was deleted is not missed by the next start") func deletedIsNotMissed() throws {
         let stage = Stage()
         stage.start(0)

@@ -97,10 +97,10 @@ final class Stage {
         return end
     }
 
-    static func batch(_ values: [String], producer: Int64 = -1, sequence: Int32 = -1) -> [UInt8] {
+    static func batch(_ values: [String], key: String? = nil, producer: Int64 = -1, sequence: Int32 = -1) -> [UInt8] {
         var builder = BatchBuilder(codec: .none)
         for value in values {
-            builder.append(timestamp: 1_700_000_000_000, key: nil, value: Array(value.utf8))
+            builder.append(timestamp: 1_700_000_000_000, key: key.map { Array($0.utf8) }, value: Array(value.utf8))
         }
         return (try? builder.build()) ?? []
     }

@@ -41,7 +41,8 @@ extension Stage {
 
     /// - Returns: the partition's part of the answer; nil when there was none.
     func produce(
-        _ values: [String], to topic: String, _ partition: Int32 = 0, broker: Int = 0, acks: Int16 = -1
+        _ values: [String], key: String? = nil, to topic: String, _ partition: Int32 = 0, broker: Int = 0,
+        acks: Int16 = -1
     ) throws -> ProduceResponse.PartitionProduceResponse? {
         var request = ProduceRequest()
         request.acks = acks
@@ -52,7 +53,7 @@ extension Stage {
                 $0.partitionData = [
                     .with {
                         $0.index = partition
-                        $0.records = .owned(Stage.batch(values))
+                        $0.records = .owned(Stage.batch(values, key: key))
                     }
                 ]
             }
