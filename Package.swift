@@ -169,7 +169,7 @@ let package = Package(
                 "Bytes", "Platform", "SimulatedPlatform", "Configuration", "ClusterModel", "CoordinationProtocol",
                 "CoordinationServer", "KafkaProtocol", "Compression", "Records", "CommitLog", "Controller",
                 "KafkaClient",
-            ]),
+            ], golden: true),
 
         // Any bytes at all, as fuzzers found them.
         fuzzing,

@@ -30,6 +30,7 @@ package struct JSONText {
 
     static func list(_ ids: [BrokerID]) -> String { "[" + ids.map(\.description).joined(separator: ",") + "]" }
 
+    /// Escaped where Jackson escapes, and as it does.
     package static func quoted(_ text: String) -> String {
         var out = "\""
         for scalar in text.unicodeScalars {
@@ -39,9 +40,11 @@ package struct JSONText {
             case "\n": out += "\\n"
             case "\r": out += "\\r"
             case "\t": out += "\\t"
+            case "\u{8}": out += "\\b"
+            case "\u{c}": out += "\\f"
             default:
                 if scalar.value < 0x20 {
-                    let digits = String(scalar.value, radix: 16)
+                    let digits = String(scalar.value, radix: 16, uppercase: true)
                     out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
                 } else {
                     out.unicodeScalars.append(scalar)

@@ -15,6 +15,8 @@ package struct LegacyMessage {
     /// -1 in magic 0.
     package var timestamp: Int64
     package var isLogAppendTime: Bool
+    /// Compared with the bytes already.
+    package var crc: UInt32
     package var key: UnsafeRawBufferPointer?
     package var value: UnsafeRawBufferPointer?
     /// The entry's bytes, offset and size included.
@@ -56,40 +58,47 @@ package struct LegacyMessages {
             position += LegacyMessage.overhead + size
             return LegacyMessage(
                 offset: offset, magic: magic, codec: codec, timestamp: timestamp,
-                isLogAppendTime: magic == 1 && attributes & 8 != 0, key: key, value: value,
+                isLogAppendTime: magic == 1 && attributes & 8 != 0, crc: crc, key: key, value: value,
                 size: LegacyMessage.overhead + size)
         } catch {
             throw .corrupt("message: \(error)")
         }
     }
 
-    /// All records of a set in order, wrappers opened: what a reader of the old formats sees.
-    package static func records(
-        _ bytes: UnsafeRawBufferPointer, limit: Int = RecordIterator.defaultLimit
-    ) throws(RecordError) -> [OwnedRecord] {
-        var records: [OwnedRecord] = []
+    /// All records of a set in order, wrappers opened: what a reader of the old formats sees. Offsets and times are those that
+    /// count; the bytes are there during the call only.
+    package static func forEach(
+        _ bytes: UnsafeRawBufferPointer, limit: Int = RecordIterator.defaultLimit, _ body: (LegacyMessage) -> Void
+    ) throws(RecordError) {
         var messages = LegacyMessages(bytes)
         while let message = try messages.next() {
             guard message.codec != .none else {
-                records.append(message.owned(offset: message.offset, timestamp: message.timestamp))
+                body(message)
                 continue
             }
             let unpacked = try message.opened(limit: limit)
             defer { unpacked.deallocate() }
-            let first = records.count
+            var found: [LegacyMessage] = []
             var inside = LegacyMessages(UnsafeRawBufferPointer(unpacked))
-            while let inner = try inside.next() {
+            while var inner = try inside.next() {
                 guard inner.codec == .none else { throw .invalid("a packed message inside a packed message") }
-                records.append(
-                    inner.owned(
-                        offset: inner.offset, timestamp: message.isLogAppendTime ? message.timestamp : inner.timestamp))
+                if message.isLogAppendTime { inner.timestamp = message.timestamp }
+                found.append(inner)
             }
             // Magic 1 counts the offsets inside from 0 and gives the last one's absolute offset outside.
-            if message.magic == 1, let last = records.last, records.count > first {
-                let shift = message.offset &- last.offset
-                for index in first..<records.count { records[index].offset &+= shift }
+            let shift = message.magic == 1 ? message.offset &- (found.last?.offset ?? message.offset) : 0
+            for var inner in found {
+                inner.offset &+= shift
+                body(inner)
             }
         }
+    }
+
+    package static func records(
+        _ bytes: UnsafeRawBufferPointer, limit: Int = RecordIterator.defaultLimit
+    ) throws(RecordError) -> [OwnedRecord] {
+        var records: [OwnedRecord] = []
+        try forEach(bytes, limit: limit) { records.append($0.owned) }
         return records
     }
 }
@@ -101,7 +110,7 @@ extension LegacyMessage {
         return try RecordIterator.unpack(value, codec, limit, legacyLZ4: magic == 0)
     }
 
-    func owned(offset: Offset, timestamp: Int64) -> OwnedRecord {
+    var owned: OwnedRecord {
         OwnedRecord(
             offset: offset, timestamp: timestamp, key: key.map { [UInt8]($0) }, value: value.map { [UInt8]($0) })
     }

@@ -6,7 +6,7 @@ import Records
 /// What the files of a log hold, in words: `kafka-dump-log`. Reads only; damaged files are told as far as they can be read.
 /// Rule: the lines are Kafka 3.9's.
 package struct LogDump {
-    package struct Options: Equatable {
+    package struct Options {
         /// Each record's key and value.
         package var printsRecords = false
         /// Each record.
@@ -18,14 +18,24 @@ package struct LogDump {
         package var checksSanityOnly = false
         /// Indexes: say only what is wrong.
         package var verifiesOnly = false
-        package var decodeKey: (UnsafeRawBufferPointer) -> String = { String(decoding: $0, as: UTF8.self) }
-        package var decodeValue: (UnsafeRawBufferPointer) -> String = { String(decoding: $0, as: UTF8.self) }
+        /// Key and payload of a record in words; nil for what is not shown.
+        package var decode: Decoder = LogDump.decoder(key: LogDump.text, value: LogDump.text)
+        /// Said of each log before anything else.
+        package var remarks: [String] = []
         package init() {}
-
-        package static func == (a: Options, b: Options) -> Bool {
-            a.printsRecords == b.printsRecords && a.isDeep == b.isDeep && a.maxBytes == b.maxBytes
-        }
     }
+
+    package typealias Decoder = (
+        _ offset: Offset, _ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?
+    ) -> (key: String?, payload: String?)
+
+    package static func decoder(
+        key: @escaping (UnsafeRawBufferPointer) -> String, value: @escaping (UnsafeRawBufferPointer) -> String
+    ) -> Decoder {
+        { (_, keyBytes, valueBytes) in (keyBytes.map(key), valueBytes.map(value)) }
+    }
+
+    package static func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
 
     let disk: any Disk
     let options: Options
@@ -57,6 +67,7 @@ package struct LogDump {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         switch SegmentFiles.parse(LogDump.plain(name)) {
         case (let base, .log)?:
+            for remark in options.remarks { say(remark) }
             say("Log starting offset: \(base)")
             try dumpLog(path, name)
         case (let base, .index)?: try dumpOffsets(path, base)
@@ -152,7 +163,7 @@ package struct LogDump {
             var iterator = try RecordIterator(batch)
             while let record = try iterator.next() {
                 follow(record.offset, path, &last)
-                say("| " + words(record, of: batch, type))
+                say(words(record, of: batch, type))
             }
         } catch {
             damaged(
@@ -169,31 +180,30 @@ package struct LogDump {
     }
 
     private func words(_ record: Record, of batch: RecordBatch, _ type: String) -> String {
-        var words: [String] = []
+        var about: String?
         if !options.skipsRecordMetadata {
             let delta = Int32(truncatingIfNeeded: record.offset &- batch.baseOffset)
             let sequence = batch.baseSequence < 0 ? -1 : Sequence32.advanced(batch.baseSequence, by: delta)
             let headers = record.headers.map { String(decoding: $0.key, as: UTF8.self) }.joined(separator: ",")
-            words.append(
+            var words =
                 "offset: \(record.offset) \(type): \(record.timestamp) keySize: \(record.key?.count ?? -1) "
-                    + "valueSize: \(record.value?.count ?? -1) sequence: \(sequence) headerKeys: [\(headers)]")
-            if batch.isControl { words.append(marker(batch)) }
+                + "valueSize: \(record.value?.count ?? -1) sequence: \(sequence) headerKeys: [\(headers)]"
+            if batch.isControl { words += " " + ControlRecord.words(record) }
+            about = words
         }
-        if options.printsRecords, !batch.isControl { words += content(record.key, record.value) }
-        return words.joined(separator: " ")
+        guard options.printsRecords, !batch.isControl else { return line(about, nil, nil) }
+        let (key, payload) = options.decode(record.offset, record.key, record.value)
+        return line(about, key, payload)
     }
 
-    private func marker(_ batch: RecordBatch) -> String {
-        guard let marker = try? ControlRecord(batch) else { return "controlType: UNKNOWN" }
-        return
-            "endTxnMarker: \(marker.kind == .abort ? "ABORT" : "COMMIT") coordinatorEpoch: \(marker.coordinatorEpoch)"
-    }
-
-    private func content(_ key: UnsafeRawBufferPointer?, _ value: UnsafeRawBufferPointer?) -> [String] {
-        var words: [String] = []
-        if let key { words.append("key: \(options.decodeKey(key))") }
-        if let value { words.append("payload: \(options.decodeValue(value))") }
-        return words
+    /// Kafka's bar stands before the first of what there is, except before a payload alone.
+    private func line(_ about: String?, _ key: String?, _ payload: String?) -> String {
+        var line = ""
+        for word in [about, key.map { "key: \($0)" }] {
+            if let word { line += (line.isEmpty ? "| " : " ") + word }
+        }
+        if let payload { line += " payload: \(payload)" }
+        return line
     }
 
     /// An entry of the formats before batches.
@@ -214,21 +224,15 @@ package struct LogDump {
                 + "isvalid: \(isValid)")
         guard options.isDeep || options.printsRecords else { return }
         do throws(RecordError) {
-            for record in try LegacyMessages.records(bytes) {
-                follow(record.offset, path, &last)
-                var words: [String] = []
-                if !options.skipsRecordMetadata {
-                    words.append(
-                        "offset: \(record.offset) \(type): \(record.timestamp) keySize: \(record.key?.count ?? -1) "
-                            + "valueSize: \(record.value?.count ?? -1)")
-                }
-                if options.printsRecords {
-                    if let key = record.key { words.append("key: \(key.withUnsafeBytes(options.decodeKey))") }
-                    if let value = record.value {
-                        words.append("payload: \(value.withUnsafeBytes(options.decodeValue))")
-                    }
-                }
-                say("| " + words.joined(separator: " "))
+            try LegacyMessages.forEach(bytes) { message in
+                follow(message.offset, path, &last)
+                // The brace is Kafka's.
+                let about =
+                    "offset: \(message.offset) \(type): \(message.timestamp) keySize: \(message.key?.count ?? -1) "
+                    + "valueSize: \(message.value?.count ?? -1) isValid: true crc: \(message.crc)}"
+                let (key, payload) =
+                    options.printsRecords ? options.decode(message.offset, message.key, message.value) : (nil, nil)
+                say(line(options.skipsRecordMetadata ? nil : about, key, payload))
             }
         } catch {
             damaged("The message at offset \(header.lastOffset), byte \(position) of \(path) cannot be read: \(error)")
@@ -237,4 +241,26 @@ package struct LogDump {
 
     /// As Java shows a number that may be missing.
     static func optional(_ number: Int64?) -> String { number.map { "OptionalLong[\($0)]" } ?? "OptionalLong.empty" }
+}
+
+extension ControlRecord {
+    /// Kafka's names of kinds that brokers without a coordinator write.
+    private static let names = [
+        "ABORT", "COMMIT", "LEADER_CHANGE", "SNAPSHOT_HEADER", "SNAPSHOT_FOOTER", "KRAFT_VERSION", "KRAFT_VOTERS",
+    ]
+
+    fileprivate static func words(_ record: Record) -> String {
+        func number(_ bytes: UnsafeRawBufferPointer?, at position: Int, _ size: Int) -> Int32? {
+            var reader = ByteReader(bytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
+            guard (try? reader.skip(position)) != nil else { return nil }
+            return size == 2 ? (try? reader.int16()).map { Int32($0) } : try? reader.int32()
+        }
+        guard let kind = number(record.key, at: 2, 2) else { return "controlType: unreadable" }
+        let name = kind >= 0 && kind < names.count ? names[Int(kind)] : "UNKNOWN"
+        guard kind == 0 || kind == 1 else { return "controlType: \(name)(\(kind))" }
+        guard let epoch = number(record.value, at: 2, 4) else {
+            return "endTxnMarker: \(name) coordinatorEpoch: unreadable"
+        }
+        return "endTxnMarker: \(name) coordinatorEpoch: \(epoch)"
+    }
 }

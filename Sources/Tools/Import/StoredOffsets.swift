@@ -61,47 +61,40 @@ package struct StoredOffsets {
     }
 
     private mutating func take(_ key: [UInt8]?, _ value: [UInt8]?, at offset: Offset, transaction: Int64?) {
-        guard let key else { return passedOver += 1 }
-        do throws(ByteError) {
-            // A group's own record, and those of later protocols, hold no offset.
-            guard let place = try StoredOffsets.place(key) else { return }
-            guard let value else {
-                if let transaction { pending[transaction]?[place] = nil } else { commits[place] = nil }
-                return
-            }
-            guard let commit = try StoredOffsets.commit(value, at: offset) else { return passedOver += 1 }
-            if let transaction { pending[transaction, default: [:]][place] = commit } else { commits[place] = commit }
-        } catch { passedOver += 1 }
+        guard let key, let type = GroupRecord.type(ofKey: key) else { return passedOver += 1 }
+        // A group's own record, and those of later protocols, hold no offset.
+        guard GroupRecord.offsetTypes.contains(type) else { return }
+        guard let record = StoredOffsets.record(key, value), let place = StoredOffsets.place(record.key) else {
+            return passedOver += 1
+        }
+        guard let value = record.value else {
+            if let transaction { pending[transaction]?[place] = nil } else { commits[place] = nil }
+            return
+        }
+        guard let commit = StoredOffsets.commit(value, at: offset) else { return passedOver += 1 }
+        if let transaction { pending[transaction, default: [:]][place] = commit } else { commits[place] = commit }
     }
 
-    private static func place(_ key: [UInt8]) throws(ByteError) -> Place? {
-        try reading(key) { (reader) throws(ByteError) in
-            guard try (0...1).contains(reader.int16()) else { return nil }
-            let group = try reader.string(Int(reader.int16()))
-            let topic = try reader.string(Int(reader.int16()))
-            return Place(group: group, partition: TopicPartition(topic, try reader.int32()))
+    private static func record(_ key: [UInt8], _ value: [UInt8]?) -> GroupRecord? {
+        key.withUnsafeBytes { key in
+            guard let value else { return try? GroupRecord(key: key, value: nil) }
+            return value.withUnsafeBytes { try? GroupRecord(key: key, value: $0) }
         }
     }
 
-    private static func commit(_ value: [UInt8], at: Offset) throws(ByteError) -> Commit? {
-        try reading(value) { (reader) throws(ByteError) in
-            let version = try reader.int16()
-            guard (0...4).contains(version) else { return nil }
-            let offset = try reader.int64()
-            let epoch = version >= 3 ? LeaderEpoch(try reader.int32()) : .none
-            // Flexible from 4 on: a length is one more than it is. Times behind it are not kept in the tree.
-            let length = version >= 4 ? Int(try reader.unsignedVarint()) - 1 : Int(try reader.int16())
-            return Commit(offset: offset, leaderEpoch: epoch, metadata: try reader.string(length), at: at)
-        }
+    private static func place(_ key: StoredValue) -> Place? {
+        guard let group = key["group"]?.text, let topic = key["topic"]?.text,
+            let partition = key["partition"]?.integer.flatMap({ Int32(exactly: $0) })
+        else { return nil }
+        return Place(group: group, partition: TopicPartition(topic, partition))
     }
 
-    private static func reading<T>(
-        _ bytes: [UInt8], _ body: (inout ByteReader) throws(ByteError) -> T
-    ) throws(ByteError) -> T {
-        let result: Result<T, ByteError> = bytes.withUnsafeBytes { raw in
-            var reader = ByteReader(raw)
-            do throws(ByteError) { return .success(try body(&reader)) } catch { return .failure(error) }
-        }
-        return try result.get()
+    /// Nil for a version whose meaning nobody here knows: it may be read in part, but is not believed.
+    private static func commit(_ value: (version: Int16, content: StoredValue), at: Offset) -> Commit? {
+        guard GroupRecord.offset.versions.contains(value.version),
+            let offset = value.content["offset"]?.integer, let metadata = value.content["metadata"]?.text
+        else { return nil }
+        let epoch = value.content["leaderEpoch"]?.integer.flatMap { Int32(exactly: $0) }
+        return Commit(offset: offset, leaderEpoch: epoch.map { LeaderEpoch($0) } ?? .none, metadata: metadata, at: at)
     }
 }
