@@ -116,4 +116,77 @@ struct LogDumpTests {
         #expect(unknown.complained == ["Ignoring unknown file \(fixture.path)/meta.properties"])
         #expect(throws: DiskError.self) { try dump("/nonexistent/00000000000000000000.log", on: fixture) }
     }
+
+    @Test("goes on behind damage in the middle") func middle() throws {
+        let fixture = try GoldenDirectoryTests.fixture()
+        let path = "\(fixture.path)/g-roll-0/00000000000000000000.log"
+        let whole = try dump(path, on: fixture).said
+        #expect(whole.count == 5)
+        // The second batch's length.
+        fixture.node.storage.flipBit(of: path, at: 3778 + 8, bit: 6)
+        let found = try dump(path, on: fixture).said
+        #expect(
+            found == whole[0...2] + ["Found 3778 invalid bytes at position 3778 of 00000000000000000000.log"] + [
+                whole[4]
+            ])
+        var options = LogDump.Options()
+        options.isDeep = true
+        #expect(
+            try dump(path, on: fixture, options).complained
+                == ["Non-consecutive offsets in \(path)", "  79 is followed by 160"])
+        // Read in part, it is not searched.
+        options = LogDump.Options()
+        options.maxBytes = 9000
+        #expect(try dump(path, on: fixture, options).said == Array(whole[0...2]))
+    }
+
+    @Test("takes names as Kafka's tool does, and says what it cannot take") func names() throws {
+        let fixture = try GoldenDirectoryTests.fixture()
+        let disk = fixture.disk
+        let folder = "\(fixture.path)/g-roll-0"
+        for kind in ["log", "index", "timeindex"] {
+            try disk.rename("\(folder)/00000000000000000240.\(kind)", to: "\(folder)/240.\(kind)")
+        }
+        #expect(try dump("\(folder)/240.log", on: fixture).said[1] == "Log starting offset: 240")
+        #expect(try dump("\(folder)/240.index", on: fixture).said[1].hasPrefix("offset: "))
+        #expect(try dump("\(folder)/240.timeindex", on: fixture).said[1].hasPrefix("timestamp: "))
+        for name in ["x", "", "-1", "9223372036854775807"] {
+            try disk.replace("\(folder)/\(name).log", with: [1])
+            #expect(
+                try dump("\(folder)/\(name).log", on: fixture).complained
+                    == ["Ignoring \(folder)/\(name).log: its name does not begin with an offset"])
+        }
+        #expect(try dump(folder, on: fixture).complained == ["Ignoring directory \(folder): name the files in it"])
+        for name in [
+            "0.log", "0.index", "0.timeindex", "0.txnindex", "0.snapshot", "leader-epoch-checkpoint", "x", "x.y",
+        ] {
+            #expect(throws: DiskError.self) { try dump("/nonexistent/\(name)", on: fixture) }
+        }
+    }
+
+    @Test("shows messages of the old formats with their checksums") func legacy() throws {
+        let fixture = LogFixture()
+        var builder = BatchBuilder(codec: .gzip)
+        builder.append(timestamp: 1000, key: [0x6b], value: [0x76])
+        builder.append(timestamp: 2000, key: nil, value: [0x77])
+        let batch = try builder.build(baseOffset: 7)
+        let path = "\(fixture.path)/0.log"
+        try fixture.disk.createDirectory(fixture.path)
+        var options = LogDump.Options()
+        options.printsRecords = true
+        for magic: UInt8 in [0, 1] {
+            let bytes = try batch.withUnsafeBytes { try BatchConversion.downConvert($0, toMagic: magic, from: 0) }.bytes
+            try fixture.disk.replace(path, with: bytes)
+            var crcs: [UInt32] = []
+            try bytes.withUnsafeBytes { raw in try LegacyMessages.forEach(raw) { crcs.append($0.crc) } }
+            let found = try dump(path, on: fixture, options).said.dropFirst(2)
+            #expect(found.first?.hasPrefix("offset: 8 position: 0 ") == true && found.count == 3 && crcs.count == 2)
+            let (type, times) = magic == 0 ? ("NoTimestampType", [-1, -1]) : ("CreateTime", [1000, 2000])
+            #expect(
+                found.dropFirst() == [
+                    "| offset: 7 \(type): \(times[0]) keySize: 1 valueSize: 1 isValid: true crc: \(crcs[0])} key: k payload: v",
+                    "| offset: 8 \(type): \(times[1]) keySize: -1 valueSize: 1 isValid: true crc: \(crcs[1])} payload: w",
+                ])
+        }
+    }
 }

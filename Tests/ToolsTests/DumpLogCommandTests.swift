@@ -156,4 +156,34 @@ struct DumpLogCommandTests {
             }
         }
     }
+
+    @Test("says what is wrong with its words, and what it did not read") func words() throws {
+        try install([])
+        for (words, reason) in [
+            (["--files", ""], "--files names no file"), (["--files", ","], "--files names no file"),
+            (["--files", path, "--max-bytes", "-1"], "Cannot parse argument '-1' of option max-bytes"),
+            (["--files", path, "--max-bytes", "2147483648"], "Cannot parse argument '2147483648' of option max-bytes"),
+        ] {
+            (tool.out, tool.err) = ("", "")
+            #expect(DumpLogCommand.run(words, tool) == 1)
+            #expect(tool.out == "" && tool.err.hasPrefix(reason + "\n"))
+        }
+        let more = run("--files", path, "b.log", "c.log")
+        #expect(more.status == 0 && more.err.hasPrefix("Not read: b.log c.log ("))
+        // As recorded from Kafka's: the name is told before the file is looked for.
+        let missing = run("--files", "/nonexistent/0.log")
+        #expect(missing.status == 1 && missing.out == ["Dumping /nonexistent/0.log", "Log starting offset: 0", ""])
+    }
+
+    @Test("gives the verdict on indexes as a status too") func verdict() throws {
+        try install(records: [([0x6b], [0x76])])
+        let index = "/logs/t-0/00000000000000000000.index"
+        try tool.world.disk.replace(index, with: [0, 0, 0, 0, 0, 0, 0, 0])
+        let sound = run("--files", index, "--index-sanity-check")
+        #expect(sound.status == 0 && sound.out[1] == "\(index) passed sanity check." && sound.err == "")
+        try tool.world.disk.replace(index, with: [0, 0, 0, 1, 0, 0, 0, 0, 0])
+        let broken = run("--files", index, "--index-sanity-check")
+        #expect(broken.status == 1 && broken.err == "\(index) is damaged: a start would build it anew.\n")
+        #expect(run("--files", index).status == 0)
+    }
 }

@@ -5,9 +5,10 @@ import Records
 
 // The files beside the records.
 extension LogDump {
-    /// What lies beside `path` and begins at the same offset.
-    private func beside(_ path: String, _ base: Offset, _ kind: SegmentFiles.Kind) -> String {
-        SegmentFiles.path(parentDirectory(of: path), base, kind)
+    /// What belongs to the same segment as `path`.
+    private func beside(_ path: String, _ kind: SegmentFiles.Kind) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        return "\(parentDirectory(of: path))/\(LogDump.stem(name))\(kind.rawValue)"
     }
 
     private mutating func unsound(_ path: String) {
@@ -15,7 +16,7 @@ extension LogDump {
     }
 
     mutating func dumpOffsets(_ path: String, _ base: Offset) throws(DiskError) {
-        let file = try disk.open(beside(path, base, .log), .read)
+        let file = try disk.open(beside(path, .log), .read)
         defer { file.close() }
         let index = try OffsetIndex(opening: path, baseOffset: base, disk: disk)
         guard index.file.count > 0 else { return say("\(path) is empty.") }
@@ -40,7 +41,7 @@ extension LogDump {
     }
 
     mutating func dumpTimes(_ path: String, _ base: Offset) throws(DiskError) {
-        let file = try disk.open(beside(path, base, .log), .read)
+        let file = try disk.open(beside(path, .log), .read)
         defer { file.close() }
         let times = try TimeIndex(opening: path, baseOffset: base, disk: disk)
         guard !options.checksSanityOnly else {
@@ -48,7 +49,7 @@ extension LogDump {
             return unsound(path)
         }
         if times.file.hasOddSize { damaged("\(path) ends with a part of an entry.") }
-        let offsets = try? OffsetIndex(opening: beside(path, base, .index), baseOffset: base, disk: disk)
+        let offsets = try? OffsetIndex(opening: beside(path, .index), baseOffset: base, disk: disk)
         var previous: Int64 = -1
         for number in 0..<times.file.count {
             let entry = try times.entry(number)

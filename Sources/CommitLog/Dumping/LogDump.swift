@@ -65,19 +65,37 @@ package struct LogDump {
     package mutating func dump(_ path: String) throws(DiskError) {
         say("Dumping \(path)")
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        switch SegmentFiles.parse(LogDump.plain(name)) {
-        case (let base, .log)?:
+        let plain = LogDump.plain(name)
+        guard let kind = plain.lastIndex(of: ".").flatMap({ SegmentFiles.Kind(rawValue: String(plain[$0...])) }) else {
+            if try !dumpCheckpoint(path, name) { try ignore(path) }
+            return
+        }
+        // As Kafka's tool, which takes `5.log` too.
+        guard let base = Offset(LogDump.stem(name)), (0..<1 << 62).contains(base) else {
+            return complain("Ignoring \(path): its name does not begin with an offset")
+        }
+        switch kind {
+        case .log:
             for remark in options.remarks { say(remark) }
             say("Log starting offset: \(base)")
-            try dumpLog(path, name)
-        case (let base, .index)?: try dumpOffsets(path, base)
-        case (let base, .timeIndex)?: try dumpTimes(path, base)
-        case (_, .transactionIndex)?: try dumpTransactions(path)
-        case (_, .snapshot)?: try dumpProducers(path)
-        case nil:
-            if try !dumpCheckpoint(path, name) { complain("Ignoring unknown file \(path)") }
+            try dumpLog(path, name, base)
+        case .index: try dumpOffsets(path, base)
+        case .timeIndex: try dumpTimes(path, base)
+        case .transactionIndex: try dumpTransactions(path)
+        case .snapshot: try dumpProducers(path)
         }
     }
+
+    private func ignore(_ path: String) throws(DiskError) {
+        guard (try? disk.list(path)) == nil else {
+            return complain("Ignoring directory \(path): name the files in it")
+        }
+        try disk.open(path, .read).close()
+        complain("Ignoring unknown file \(path)")
+    }
+
+    /// What the files of one segment have in common.
+    static func stem(_ name: String) -> String { String(name.prefix { $0 != "." }) }
 
     /// Without what marks it as given up or in the making.
     static func plain(_ name: String) -> String {
@@ -123,12 +141,31 @@ package struct LogDump {
 
     // MARK: Records
 
-    private mutating func dumpLog(_ path: String, _ name: String) throws(DiskError) {
+    private mutating func dumpLog(_ path: String, _ name: String, _ base: Offset) throws(DiskError) {
         let file = try disk.open(path, .read)
         defer { file.close() }
+        let isWhole = options.maxBytes >= Int(Int32.max)
         let end = min(file.size, Int64(clamping: options.maxBytes))
-        var scanner = BatchScanner(file, from: 0, to: end)
+        var position: Int64 = 0
         var last: Offset?
+        while true {
+            position = try dumpBatches(file, from: position, to: end, path, &last)
+            let left = file.size - position
+            guard left > 0, isWhole else { return }
+            foundDamage = true
+            // Kafka's tool ends here, whatever may lie behind.
+            let next = try Resync.nextGood(file, after: position, to: end, base, 1 << 62).position
+            guard next < end else { return say("Found \(left) invalid bytes at the end of \(name)") }
+            say("Found \(next - position) invalid bytes at position \(position) of \(name)")
+            position = next
+        }
+    }
+
+    /// - Returns: where no whole batch begins any more.
+    private mutating func dumpBatches(
+        _ file: any File, from position: Int64, to end: Int64, _ path: String, _ last: inout Offset?
+    ) throws(DiskError) -> Int64 {
+        var scanner = BatchScanner(file, from: position, to: end)
         while let (header, bytes) = try scanner.next() {
             if header.magic == 2 {
                 dumpBatch(bytes, at: scanner.batchPosition, path, &last)
@@ -136,11 +173,7 @@ package struct LogDump {
                 dumpLegacy(header, bytes, at: scanner.batchPosition, path, &last)
             }
         }
-        let left = file.size - scanner.position
-        if left > 0, options.maxBytes >= Int(Int32.max) {
-            foundDamage = true
-            say("Found \(left) invalid bytes at the end of \(name)")
-        }
+        return scanner.position
     }
 
     private mutating func dumpBatch(
@@ -167,8 +200,8 @@ package struct LogDump {
             }
         } catch {
             damaged(
-                "The records of the batch at offset \(batch.baseOffset), byte \(position) of \(path) cannot be read: \(error)"
-            )
+                "The records of the batch at offset \(batch.baseOffset), byte \(position) of \(path) cannot be read: "
+                    + LogDump.reason(error))
         }
     }
 
@@ -235,7 +268,16 @@ package struct LogDump {
                 say(line(options.skipsRecordMetadata ? nil : about, key, payload))
             }
         } catch {
-            damaged("The message at offset \(header.lastOffset), byte \(position) of \(path) cannot be read: \(error)")
+            damaged(
+                "The message at offset \(header.lastOffset), byte \(position) of \(path) cannot be read: "
+                    + LogDump.reason(error))
+        }
+    }
+
+    private static func reason(_ error: RecordError) -> String {
+        switch error {
+        case .corrupt(let reason), .invalid(let reason): reason
+        default: "\(error)"
         }
     }
 

@@ -41,8 +41,9 @@ package enum DumpLogCommand {
             do throws(CommandLineError) {
                 try line.require("files")
                 files = (try line.value("files") ?? "").split(separator: ",").map(String.init)
-                options.maxBytes = try line.integer("max-bytes") ?? Int(Int32.max)
-                _ = try line.integer("max-message-size")
+                if files.isEmpty { throw CommandLineError("--files names no file") }
+                options.maxBytes = try size(line, "max-bytes") ?? Int(Int32.max)
+                _ = try size(line, "max-message-size")
                 try chooseDecoder(line, &options)
             } catch { throw ToolFailure.usage(error.message, help) }
             if line.has("cluster-metadata-decoder") {
@@ -63,8 +64,22 @@ package enum DumpLogCommand {
                 do throws(DiskError) { try dump.dump(file) } catch { throw ToolFailure("\(error)") }
             }
             dump.finish()
-            return 0
+            if !line.rest.isEmpty {
+                tool.warn(
+                    "Not read: \(line.rest.joined(separator: " ")) (several files are written with commas between them)"
+                )
+            }
+            // Whoever asks for a verdict alone gets it as a status too, as from Kafka's.
+            return options.checksSanityOnly && dump.foundDamage ? 1 : 0
         }
+    }
+
+    private static func size(_ line: CommandLine, _ option: String) throws(CommandLineError) -> Int? {
+        guard let size = try line.integer(option) else { return nil }
+        guard (0...Int(Int32.max)).contains(size) else {
+            throw CommandLineError("Cannot parse argument '\(size)' of option \(option)")
+        }
+        return size
     }
 
     /// Of several the first in Kafka's order.
