@@ -78,7 +78,7 @@ package struct LogDump {
         case .log:
             for remark in options.remarks { say(remark) }
             say("Log starting offset: \(base)")
-            try dumpLog(path, name, base)
+            try dumpLog(path, name)
         case .index: try dumpOffsets(path, base)
         case .timeIndex: try dumpTimes(path, base)
         case .transactionIndex: try dumpTransactions(path)
@@ -141,7 +141,7 @@ package struct LogDump {
 
     // MARK: Records
 
-    private mutating func dumpLog(_ path: String, _ name: String, _ base: Offset) throws(DiskError) {
+    private mutating func dumpLog(_ path: String, _ name: String) throws(DiskError) {
         let file = try disk.open(path, .read)
         defer { file.close() }
         let isWhole = options.maxBytes >= Int(Int32.max)
@@ -154,7 +154,7 @@ package struct LogDump {
             guard left > 0, isWhole else { return }
             foundDamage = true
             // Kafka's tool ends here, whatever may lie behind.
-            let next = try Resync.nextGood(file, after: position, to: end, base, 1 << 62).position
+            let next = try Resync.nextGood(file, after: position, to: end, 0, 1 << 62).position
             guard next < end else { return say("Found \(left) invalid bytes at the end of \(name)") }
             say("Found \(next - position) invalid bytes at position \(position) of \(name)")
             position = next

@@ -27,7 +27,8 @@ package struct GroupRecord {
     package init(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) throws(Failure) {
         var reader = ByteReader(key)
         type = try GroupRecord.version(&reader, of: "key")
-        guard let layouts = GroupRecord.layouts(type) else { throw .unknownType(type) }
+        guard GroupRecord.layouts.indices.contains(Int(type)) else { throw .unknownType(type) }
+        let layouts = GroupRecord.layouts[Int(type)]
         self.key = try GroupRecord.read(layouts.key, &reader, type, of: "key")
         guard let value else { return }
         reader = ByteReader(value)
@@ -110,27 +111,26 @@ extension GroupRecord {
         StoredLayout(versions: 0...0, flexibleSince: 0, fields: fields)
     }
 
+    private static let group = StoredLayout.Field.field("groupId", .text)
+    private static let member = StoredLayout.Field.field("memberId", .text)
+    private static let offsetKey = key(
+        0...1, .field("group", .text), .field("topic", .text), .field("partition", .int32))
+
     /// By the key's version.
-    private static func layouts(_ type: Int16) -> (key: StoredLayout, value: StoredLayout)? {
-        let group = StoredLayout.Field.field("groupId", .text)
-        let member = StoredLayout.Field.field("memberId", .text)
-        switch type {
-        case 0...1:
-            return (key(0...1, .field("group", .text), .field("topic", .text), .field("partition", .int32)), offset)
-        case 2: return (key(2...2, .field("group", .text)), classicGroup)
-        case 3: return (key(3...3, group), flexible(.field("epoch", .int32)))
-        case 4: return (key(4...4, group), partitions)
-        case 5: return (key(5...5, group, member), consumer)
-        case 6: return (key(6...6, group), flexible(.field("assignmentEpoch", .int32)))
-        case 7:
-            return (
-                key(7...7, group, member),
-                flexible(.field("topicPartitions", .list(.structure("TopicPartition", topicPartitions))))
-            )
-        case 8: return (key(8...8, group, member), currentAssignment)
-        default: return nil
-        }
-    }
+    private static let layouts: [(key: StoredLayout, value: StoredLayout)] = [
+        (offsetKey, offset),
+        (offsetKey, offset),
+        (key(2...2, .field("group", .text)), classicGroup),
+        (key(3...3, group), flexible(.field("epoch", .int32))),
+        (key(4...4, group), partitions),
+        (key(5...5, group, member), consumer),
+        (key(6...6, group), flexible(.field("assignmentEpoch", .int32))),
+        (
+            key(7...7, group, member),
+            flexible(.field("topicPartitions", .list(.structure("TopicPartition", topicPartitions))))
+        ),
+        (key(8...8, group, member), currentAssignment),
+    ]
 
     private static let topicPartitions: [StoredLayout.Field] = [
         .field("topicId", .id), .field("partitions", .list(.int32)),
