@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Measures brokers and the coordinator beside the machine's own limits, all in one run, on ports and in a directory of its own.
-#   scripts/benchmark.sh [machine | broker | coordinator | scale | failover | cluster | reassign]...   (the first three by default)
+#   scripts/benchmark.sh [machine | broker | coordinator | log | compaction | scale | failover | cluster | reassign]...   (the first three by default)
 #   coordinator runs Apache ZooKeeper 3.8 (Debian's jar) beside ours, both syncing before they answer, and ends in a table of bars;
 #   quick results of one part: PARTS_OF_COORDINATOR="load alone watch start million" (all by default), ZOOKEEPER_HEAP=-Xmx1g
+#   log: a start and a seek against logs of 1, 10 and 100 GB (which take a hundredth of that of the disk) and of 10,000 segments;
+#   SHAPES="1G,1G,1M …" (a log, its segments, its pairs of batches), CALLS=20000
+#   compaction: the cleaner beside cp of the same segments, and what clients notice of it (MEGABYTES=2048, KEYS=10 a hundred records)
 #   failover: how long producers notice that a leader, a follower or the coordinator died or was stopped, beside the bars;
 #   FAILOVER_ON=letterbox|zookeeper|ensemble, ROUNDS=5, SESSION_MS=6000, PARTS_OF_FAILOVER="calm kill stop follower restart away"
 #   cluster: 1,000 topics x 3 x 3 on three brokers (TOPICS=1000, IDLE_SECONDS=10); reassign: 1 GB moves under load (MEGABYTES=1024)
@@ -12,7 +15,7 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib.sh"
 case ${1:-} in
 --help | -h)
-    sed -n '2,11s/^# //p' "$ROOT/scripts/benchmark.sh"
+    sed -n '2,14s/^# //p' "$ROOT/scripts/benchmark.sh"
     exit 0
     ;;
 esac
@@ -23,8 +26,8 @@ TOOLS=$ROOT/.build/benchmarks
 DIRECTORY=${DIRECTORY:-$ROOT/data/benchmark-$$}
 mkdir -p "$TOOLS" "$DIRECTORY"
 COMPILER=$(command -v cc || command -v clang) || fail "no C compiler: apt-get install gcc"
-for program in rawload zkload zkscale zkfloor floor limits; do
-    [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/$program.c" ] && [ "$TOOLS/$program" -nt "$ROOT/Tests/Benchmarks/zkclient.h" ] ||
+for program in rawload latency keyload logshape zkload zkscale zkfloor floor limits; do
+    [ -z "$(find "$ROOT/Tests/Benchmarks/$program.c" "$ROOT/Tests/Benchmarks/"*.h -newer "$TOOLS/$program" 2>&1)" ] ||
         "$COMPILER" -O2 -w -pthread "$ROOT/Tests/Benchmarks/$program.c" -o "$TOOLS/$program" || exit 1
 done
 
@@ -47,12 +50,14 @@ free_port() {
 serve() {
     local word=$1 ready=$2 out="$DIRECTORY/$1.out"
     shift 2
+    # Here already: what an earlier one of this name said must not be taken for this one's word.
+    : >"$out"
     "$BINARY" "$word" "$@" >"$out" 2>&1 &
     PIDS+=($!)
     LAST=$!
     until grep -qF "$ready" "$out"; do
         kill -0 $LAST 2>/dev/null || { tail -n 5 "$out" >&2; exit 1; }
-        sleep 0.02
+        sleep 0.005
     done
 }
 start_coordinator() {
@@ -103,7 +108,7 @@ for part in $PARTS; do
         for ((i = 0; i < 20; i++)); do "$ROOT/scripts/kafka-topics.sh" --bootstrap-server "127.0.0.1:$port" --list >/dev/null || exit 1; done
         echo "kafka-topics.sh --list                $((($(date +%s%N) - began) / 20000000)) ms each"
         ;;
-    coordinator) . "$ROOT/Tests/Benchmarks/coordinator.sh" ;;
+    coordinator | log | compaction) . "$ROOT/Tests/Benchmarks/$part.sh" ;;
     scale)
         # What others notice while thousands of sessions, a parent's 100,000 children, a session's 100,000 nodes go.
         ulimit -n "$(ulimit -H -n)"
@@ -114,6 +119,6 @@ for part in $PARTS; do
         need_clients || exit 1
         LETTERBOX_BINARY=$BINARY TMPDIR=$DIRECTORY "$CLIENTS/bin/python" -B "$ROOT/Tests/Benchmarks/$part.py" || exit 1
         ;;
-    *) fail "machine, broker, coordinator, scale, failover, cluster or reassign" ;;
+    *) fail "machine, broker, coordinator, log, compaction, scale, failover, cluster or reassign" ;;
     esac
 done
