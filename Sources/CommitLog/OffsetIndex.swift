@@ -42,9 +42,7 @@ final class OffsetIndex {
     /// The last entry that is not behind `offset`; nil also when it points out of the log of `logSize` bytes: a start glances at the
     /// first and the last entry only, and what lies between may be damaged.
     func entry(atOrBefore offset: Offset, logSize: Int64) throws(DiskError) -> Entry? {
-        let index = try file.lastIndex { self.decoded($0).offset <= offset }
-        guard index >= 0 else { return nil }
-        let entry = try entry(index)
+        guard let entry = try file.last(decoded, where: { $0.offset <= offset })?.entry else { return nil }
         return (0..<logSize).contains(entry.position) ? entry : nil
     }
 
@@ -55,11 +53,8 @@ final class OffsetIndex {
 
     /// Forgets entries that name `offset` or later, or a place at or behind `position`.
     func truncate(to offset: Offset, position: Int64) throws(DiskError) {
-        let kept = try file.lastIndex {
-            let entry = self.decoded($0)
-            return entry.offset < offset && entry.position < position
-        }
-        file.truncate(toCount: kept + 1)
+        let kept = try file.last(decoded, where: { $0.offset < offset && $0.position < position })
+        file.truncate(toCount: (kept?.index ?? -1) + 1)
     }
 
     /// Whether the entries can be believed for a log of `logSize` bytes, as far as a glance tells.

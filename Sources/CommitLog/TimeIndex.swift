@@ -56,13 +56,12 @@ final class TimeIndex {
 
     /// The last entry whose timestamp is at most `timestamp`.
     func entry(atOrBefore timestamp: Int64) throws(DiskError) -> Entry? {
-        let index = try file.lastIndex { self.decoded($0).timestamp <= timestamp }
-        return index < 0 ? nil : try entry(index)
+        try file.last(decoded, where: { $0.timestamp <= timestamp })?.entry
     }
 
     func truncate(to offset: Offset) throws(DiskError) {
-        let kept = try file.lastIndex { self.decoded($0).offset < offset }
-        file.truncate(toCount: kept + 1)
+        let kept = try file.last(decoded, where: { $0.offset < offset })
+        file.truncate(toCount: (kept?.index ?? -1) + 1)
     }
 
     func looksSound(nextOffset: Offset?) throws(DiskError) -> Bool {
