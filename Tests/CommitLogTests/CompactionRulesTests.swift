@@ -104,6 +104,38 @@ struct OffsetMapTests {
         for number in 0..<90 { #expect(find(number) == (number == 3 ? 1000 : Offset(number))) }
         #expect(find(90) == nil)
     }
+
+    @Test("puts many keys together as it puts them one by one, and says no when one of them has no room")
+    func together() {
+        let alone = OffsetMap(bytes: 100 * OffsetMap.slotSize, loadFactor: 0.9, entries: .max, secret: (1, 2))
+        let many = OffsetMap(bytes: 100 * OffsetMap.slotSize, loadFactor: 0.9, entries: .max, secret: (1, 2))
+        func key(_ number: Int) -> [UInt8] { Array("key-\(number)".utf8) }
+        for offset in 0..<500 {
+            // Some more than once among those that wait.
+            let number = offset * 7 % 90 / (offset % 3 + 1)
+            #expect(key(number).withUnsafeBytes { alone.put($0, Offset(offset)) })
+            #expect(key(number).withUnsafeBytes { many.putSoon($0, Offset(offset)) })
+        }
+        #expect(many.putWaiting() && many.putWaiting() && many.count == alone.count)
+        for number in 0..<90 {
+            #expect(key(number).withUnsafeBytes { many.offset(of: $0) == alone.offset(of: $0) })
+        }
+        let free = 90 - many.count
+        for number in 0..<free { #expect(key(1000 + number).withUnsafeBytes { many.putSoon($0, 1000) }) }
+        #expect(many.putWaiting())
+        #expect(key(2000).withUnsafeBytes { many.putSoon($0, 2000) })
+        #expect(!many.putWaiting() && many.count == 90)
+    }
+
+    @Test("takes its memory with the first key, on the thread that puts it, and gives it back when told") func memory()
+    {
+        let map = OffsetMap(bytes: 1000, loadFactor: 0.9, entries: .max, secret: (1, 2))
+        let key: [UInt8] = [7]
+        #expect(map.memoryBytes == 0 && key.withUnsafeBytes { map.offset(of: $0) } == nil)
+        #expect(key.withUnsafeBytes { map.put($0, 5) } && (1...1000).contains(map.memoryBytes))
+        map.release()
+        #expect(map.memoryBytes == 0 && map.count == 0 && key.withUnsafeBytes { map.offset(of: $0) } == nil)
+    }
 }
 
 @Suite("Transactions, while a log is compacted")

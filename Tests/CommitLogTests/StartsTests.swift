@@ -89,6 +89,35 @@ struct StartsTests {
     }
 
     @Test(
+        "finds every leader epoch in segments that it reads whole and in those it believes, with their file and without"
+    )
+    func epochs() throws {
+        for isLost in [false, true] {
+            let fixture = LogFixture()
+            fixture.settings.segmentBytes = batch(2, size: 50).count * 3
+            let directory = try fixture.open()
+            let log = try directory.createLog(partition, topicID: nil, settings: fixture.settings)
+            for number: Int32 in 0..<24 {
+                _ = try log.append(batch(2, size: 50), epoch: LeaderEpoch(number / 2), in: fixture.simulation)
+                guard number == 10 else { continue }
+                // Epoch 5 began before this, and goes on behind it.
+                log.flush { _ in }
+                fixture.settle()
+                directory.checkpointLogs(isNeeded: true) {}
+                fixture.settle()
+            }
+            fixture.settle()
+            let known = log.epochs
+            #expect(known.entries.count == 12)
+            fixture.node.crash(.process)
+            fixture.node.restart()
+            if isLost { try fixture.disk.remove("\(log.directory)/leader-epoch-checkpoint") }
+            let again = try #require(try fixture.open().logs[partition])
+            #expect(again.epochs == known && again.recoveryPoint < again.nextOffset && again.recoveryPoint >= 22)
+        }
+    }
+
+    @Test(
         "loses nothing with any of the small files, missing or garbage, clean or not",
         arguments: [
             "recovery-point-offset-checkpoint", "log-start-offset-checkpoint", "replication-offset-checkpoint",

@@ -84,7 +84,9 @@ final class CleaningWork {
                 return .went
             case .indexing(let source, let position): return try index(source, position)
             case .copying(let group, let source, let position): return try copy(group, source, position)
-            case .done: return .done(upTo: map.latestOffset + 1)
+            case .done:
+                map.release()
+                return .done(upTo: map.latestOffset + 1)
             }
         } catch {
             switch error {
@@ -98,6 +100,7 @@ final class CleaningWork {
     func giveUp() {
         try? output?.discard()
         output = nil
+        map.release()
     }
 
     private func begin() throws(CleaningProblem) {
@@ -221,9 +224,9 @@ final class CleaningWork {
         var iterator = try RecordIterator(batch)
         while let record = try iterator.next() {
             guard let key = record.key, record.offset >= firstDirty else { continue }
-            guard map.put(key, record.offset) else { return false }
+            guard map.putSoon(key, record.offset) else { return false }
         }
-        return true
+        return map.putWaiting()
     }
 
     // MARK: Copies

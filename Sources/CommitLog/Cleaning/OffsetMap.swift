@@ -11,7 +11,16 @@ final class OffsetMap {
     }
     static let slotSize = MemoryLayout<Slot>.stride
 
-    private let slots: UnsafeMutableBufferPointer<Slot>
+    /// Empty before the first key and after `release`: to fill so much memory with zeros, or to give it back, takes a tenth of a
+    /// second, and is for the thread that puts the keys, not for the one that decides that there will be some.
+    private var slots = UnsafeMutableBufferPointer<Slot>(start: nil, count: 0)
+    private let size: Int
+    private static let together = 32
+    /// Keys that are not in their slots yet.
+    private var waiting = UnsafeMutableBufferPointer<Slot>(start: nil, count: 0)
+    private var waitingCount = 0
+    /// Of no meaning; read only so that the reading is not left out.
+    private var touched: Int64 = 0
     private let secret: (UInt64, UInt64)
     private let most: Int
     private(set) var count = 0
@@ -23,34 +32,76 @@ final class OffsetMap {
     init(bytes: Int, loadFactor: Double, entries: Int64, secret: (UInt64, UInt64)) {
         let factor = min(max(loadFactor, 0.1), 0.95)
         let wanted = Double(max(1, entries)) / factor + 2
-        let size = max(4, min(bytes / OffsetMap.slotSize, wanted < Double(Int32.max) ? Int(wanted) : .max))
-        slots = .allocate(capacity: size)
-        slots.initialize(repeating: Slot())
+        size = max(4, min(bytes / OffsetMap.slotSize, wanted < Double(Int32.max) ? Int(wanted) : .max))
         most = max(1, min(size - 1, Int(Double(size) * factor)))
         self.secret = secret
     }
 
-    deinit { slots.deallocate() }
+    deinit { release() }
+
+    /// Every key is forgotten.
+    func release() {
+        slots.deallocate()
+        waiting.deallocate()
+        slots = UnsafeMutableBufferPointer(start: nil, count: 0)
+        waiting = UnsafeMutableBufferPointer(start: nil, count: 0)
+        count = 0
+        waitingCount = 0
+    }
+
+    var memoryBytes: Int { slots.count * OffsetMap.slotSize }
 
     /// - Returns: false when the key is new and there is no room for it.
-    func put(_ key: UnsafeRawBufferPointer, _ offset: Offset) -> Bool {
+    func put(_ key: UnsafeRawBufferPointer, _ offset: Offset) -> Bool { putSoon(key, offset) && putWaiting() }
+
+    /// The same, before the next `putWaiting` has returned or earlier.
+    /// - Returns: false when there was no room for one of those that waited.
+    func putSoon(_ key: UnsafeRawBufferPointer, _ offset: Offset) -> Bool {
+        if slots.isEmpty { allocate() }
         let (high, low) = SipHash.hash128(key, secret: secret)
-        var index = start(high)
+        waiting[waitingCount] = Slot(high: high, low: low, offsetPlusOne: offset + 1)
+        waitingCount += 1
+        return waitingCount < waiting.count || putWaiting()
+    }
+
+    /// - Returns: false when there was no room for one of them; those behind it are forgotten.
+    func putWaiting() -> Bool {
+        let keys = UnsafeMutableBufferPointer(rebasing: waiting[..<waitingCount])
+        waitingCount = 0
+        // Each key's slot is somewhere else in more memory than any cache holds. Asked for all at once they come in less than half the
+        // time that they take one after another.
+        var sum: Int64 = 0
+        for key in keys { sum &+= slots[start(key.high)].offsetPlusOne }
+        touched = sum
+        for key in keys where !put(key) { return false }
+        return true
+    }
+
+    private func put(_ key: Slot) -> Bool {
+        var index = start(key.high)
         while slots[index].offsetPlusOne != 0 {
-            if slots[index].high == high, slots[index].low == low {
-                slots[index].offsetPlusOne = offset + 1
+            if slots[index].high == key.high, slots[index].low == key.low {
+                slots[index].offsetPlusOne = key.offsetPlusOne
                 return true
             }
             index = index + 1 == slots.count ? 0 : index + 1
         }
         guard count < most else { return false }
-        slots[index] = Slot(high: high, low: low, offsetPlusOne: offset + 1)
+        slots[index] = key
         count += 1
         return true
     }
 
+    private func allocate() {
+        slots = .allocate(capacity: size)
+        slots.initialize(repeating: Slot())
+        waiting = .allocate(capacity: OffsetMap.together)
+        waiting.initialize(repeating: Slot())
+    }
+
     /// Nil for a key that was not put.
     func offset(of key: UnsafeRawBufferPointer) -> Offset? {
+        guard !slots.isEmpty else { return nil }
         let (high, low) = SipHash.hash128(key, secret: secret)
         var index = start(high)
         while slots[index].offsetPlusOne != 0 {
