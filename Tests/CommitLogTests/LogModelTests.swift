@@ -111,7 +111,9 @@ struct LogModelTests {
                 // The machine goes in the midst of it: the log is what it was, or cut. What it says to be synced may be on its way out.
                 fixture.simulation.run(for: .microseconds(Int64.random(in: 0...3000, using: &random)))
                 if !done { model = before }
+                // What was on its way has been answered meanwhile, and is cut all the same.
                 answered = min(answered, cut)
+                synced = min(synced, cut)
                 try go(chance(50) ? .process : .power)
             } else {
                 fixture.settle()
