@@ -46,6 +46,8 @@ package struct Announcements: Equatable, Sendable {
     private var metadataForAll = false
     private var deleting: [TopicPartition: AnnouncedPartition] = [:]
     private var stops: [BrokerID: [TopicPartition: StoppedReplica]] = [:]
+    /// Topics on their way out: whatever becomes of their partitions meanwhile is nobody's business any more.
+    private var going: Set<String> = []
     package init() {}
 
     package var isEmpty: Bool {
@@ -55,6 +57,7 @@ package struct Announcements: Equatable, Sendable {
 
     /// The partition's state changed, or `brokers` have not heard it in this life: replicas act on it, everybody routes by it.
     package mutating func lead(_ partition: TopicPartition, tell brokers: [BrokerID], isNew: Bool = false) {
+        guard !going.contains(partition.topic) else { return }
         for broker in brokers {
             let was = leaderAndIsr[broker]?[partition] ?? false
             leaderAndIsr[broker, default: [:]][partition] = was || isNew
@@ -63,6 +66,7 @@ package struct Announcements: Equatable, Sendable {
     }
     /// Only the in-sync set changed.
     package mutating func route(_ partition: TopicPartition) {
+        guard !going.contains(partition.topic) else { return }
         metadata.insert(partition)
         deleting[partition] = nil
     }
@@ -76,6 +80,10 @@ package struct Announcements: Equatable, Sendable {
         stops[broker, default: [:]][partition] = StoppedReplica(
             partition: partition, leaderEpoch: leaderEpoch, delete: delete || before?.delete == true)
     }
+    /// From now on nobody is told of the topic, but that it goes.
+    package mutating func deletionBegan(_ topic: String) { going.insert(topic) }
+    package mutating func deletionEnded(_ topic: String) { going.remove(topic) }
+
     /// The topic is going: nobody is sent there any more.
     package mutating func hide(_ partition: TopicPartition, of view: PartitionView, topicID: UUID128?) {
         let epoch = view.recorded
@@ -107,7 +115,9 @@ package struct Announcements: Equatable, Sendable {
         let gone = deleting.keys.sorted().compactMap { deleting[$0] }
         let whole =
             wholeMetadata.isEmpty
-            ? [] : cluster.allPartitions.filter { deleting[$0] == nil }.compactMap { announced($0, isNew: false) }
+            ? []
+            : cluster.allPartitions.filter { deleting[$0] == nil && !going.contains($0.topic) }
+                .compactMap { announced($0, isNew: false) }
         var batch: [BrokerOrders] = []
         for broker in live {
             guard let life = cluster.brokers[broker] else { continue }
@@ -131,7 +141,9 @@ package struct Announcements: Equatable, Sendable {
             }
             if !orders.isEmpty { batch.append(BrokerOrders(broker: broker, epoch: life.epoch, orders: orders)) }
         }
+        let stillGoing = going
         self = Announcements()
+        going = stillGoing
         return batch
     }
 

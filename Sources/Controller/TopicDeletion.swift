@@ -38,6 +38,7 @@ extension ControllerCore {
                 }
             }
             deletions[name] = TopicDeletion(step: .waiting(for: []), left: left)
+            announcements.deletionBegan(name)
             effects.append(.tell(.topicDeletionStarted(name)))
             effects += movesEnd(of: topic, name)
             effects += goOn(name)
@@ -70,6 +71,7 @@ extension ControllerCore {
     /// `/brokers/topics/T` and its marks are gone from the tree.
     package mutating func topicRemoved(_ name: String) -> [Effect] {
         deletions[name] = nil
+        announcements.deletionEnded(name)
         // Everybody was told when the deletion began.
         view.topics[name] = nil
         return [.tell(.topicDeleted(name))]

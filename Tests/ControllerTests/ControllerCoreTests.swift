@@ -343,6 +343,28 @@ struct TopicDeletionTests {
         #expect(
             core.takeAnnouncements().flatMap(\.orders).contains { if case .stopReplica = $0 { true } else { false } })
     }
+    @Test("is no news to a broker that comes or goes meanwhile, though it has nothing left to delete") func comers() {
+        var (core, epochs) = office([0, 1, 2], [0: [0, 1]])
+        func routed(_ core: inout ControllerCore) -> [BrokerID: [BrokerID]] {
+            var leaders: [BrokerID: [BrokerID]] = [:]
+            for orders in core.takeAnnouncements() {
+                for case .updateMetadata(let told, _, _) in orders.orders {
+                    leaders[orders.broker, default: []] += told.map(\.recorded.state.leader)
+                }
+            }
+            return leaders
+        }
+        core.performed(core.deletionsSeen(["t"]), epochs: &epochs)
+        _ = core.takeAnnouncements()
+        core.performed(core.replicasStopped([t0], failed: [], on: 1), epochs: &epochs)
+        // Broker 0 has not answered yet; 1 dies and comes back, and hears of everything but this.
+        core.performed(core.brokersSeen(live([0, 2])), epochs: &epochs)
+        #expect(routed(&core) == [0: [], 2: []])
+        core.performed(core.brokersSeen(live([0, 2]) + live([1], epoch: 200)), epochs: &epochs)
+        #expect(routed(&core) == [0: [], 1: [], 2: []])
+        core.performed(core.replicasStopped([t0], failed: [], on: 0), epochs: &epochs)
+        #expect(core.view.topics.isEmpty && core.deletions.isEmpty)
+    }
     @Test("is not done where it is not allowed, and unknown topics are only unmarked") func notAllowed() {
         var (core, _) = office([0], [0: [0]])
         #expect(core.deletionsSeen(["nothing"]) == [.removeDeletionMark("nothing")])
