@@ -50,7 +50,8 @@ package final class BrokerNode {
         rates = ReplicationRates(clock: world.clock, settings: fileSettings)
         waiting = WaitingRoom(timers: world.timers, clock: world.clock)
         fetchSessions = FetchSessions(
-            slots: config[BrokerKeys.fetchSessionSlots], waiting: waiting, lagMax: config.replicaLagMax, clock: world.clock, random: { world.random() })
+            slots: config[BrokerKeys.fetchSessionSlots], waiting: waiting, lagMax: config.replicaLagMax,
+            clock: world.clock, random: { world.random() })
         let metadata = metadata
         partitions = PartitionDirectory(
             me: id, world: world, waiting: waiting, lagMax: config.replicaLagMax, mayJoin: { metadata.isAlive($0) })
