@@ -17,7 +17,6 @@ final class InSyncPublisher {
         var set: InSyncSet
         var leaderEpoch: LeaderEpoch
         var expecting: PartitionEpoch
-        var notBefore: Instant
     }
 
     private let world: any World
@@ -50,10 +49,18 @@ final class InSyncPublisher {
     func propose(_ set: InSyncSet, for host: PartitionHost, expecting: PartitionEpoch) {
         guard isOpen else { return }
         waiting.removeAll { $0.host === host }
-        waiting.append(
-            Proposal(
-                host: host, set: set, leaderEpoch: host.leader.epoch, expecting: expecting,
-                notBefore: refused[host.partition] ?? world.clock.now))
+        let proposal = Proposal(host: host, set: set, leaderEpoch: host.leader.epoch, expecting: expecting)
+        if let until = refused[host.partition], until > world.clock.now,
+            !set.members.allSatisfy(host.leader.inSync.contains)
+        {
+            // Refused at once, not kept: as long as it stood, every record would wait for whoever stops.
+            world.timers.soon { [weak self] in
+                guard host.leader.proposal == set else { return }
+                self?.refuse(proposal, .notAdmitted)
+            }
+            return
+        }
+        waiting.append(proposal)
         wake(after: .zero)
     }
 
@@ -91,13 +98,10 @@ final class InSyncPublisher {
             !$0.host.isLeader || $0.host.leader.epoch != $0.leaderEpoch || $0.host.leader.proposal == nil
         }
         guard !waiting.isEmpty else { return }
-        let now = world.clock.now
-        let due = waiting.filter { $0.notBefore <= now }
-        guard !due.isEmpty else { return wake(after: (waiting.map(\.notBefore).min() ?? now) - now) }
         guard let controller = controller() else { return wake(after: pause) }
         // One request speaks of topics by id or by name.
-        let usesIDs = !(due[0].host.topicID.isZero)
-        let batch = due.filter { $0.host.topicID.isZero != usesIDs }
+        let usesIDs = !(waiting[0].host.topicID.isZero)
+        let batch = waiting.filter { $0.host.topicID.isZero != usesIDs }
         waiting.removeAll { one in batch.contains { $0.host === one.host } }
         isAsking = true
         let request = request(batch, usesIDs: usesIDs)
