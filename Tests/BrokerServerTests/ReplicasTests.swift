@@ -267,6 +267,33 @@ struct ReplicasTests {
         try stage.check(producer.receipts)
     }
 
+    @Test(
+        "a clean stop keeps no producer waiting, though the follower that stops was refused to a set a moment ago",
+        arguments: 1...16)
+    func refusedIsNotAwaited(seed: UInt64) throws {
+        let stage = try ReplicaStage(seed: seed)
+        let producer = ReceiptKeeper(stage, pause: .zero)
+        #expect(stage.simulation.run(within: .seconds(10)) { producer.receipts.count >= 20 })
+        // It has handed over, the controller lets it into no set, and it still fetches: its leader would have it in.
+        stage.stage.node(2)?.handOver {}
+        #expect(stage.simulation.run(within: .seconds(5)) { stage.host(0)?.leader.inSync.members == [0, 1] })
+        stage.simulation.run(for: .milliseconds(20 * Int(seed)))
+        var hasStopped = false
+        stage.stage.brokers[2]?.stop { hasStopped = true }
+        var longest = Duration.zero
+        let end = stage.simulation.now + .seconds(1)
+        while stage.simulation.now < end {
+            let (began, before) = (stage.simulation.now, producer.receipts.count)
+            _ = stage.simulation.run(within: .seconds(2)) { producer.receipts.count > before }
+            longest = max(longest, stage.simulation.now - began)
+        }
+        #expect(hasStopped && longest < .milliseconds(200), "\(longest)")
+        stage.crash(2)
+        stage.restart(2)
+        producer.isStopping = true
+        try stage.check(producer.receipts)
+    }
+
     @Test("a follower's leaving takes nothing from those who wait at the leader, though it begins a new epoch")
     func goesOnLeading() throws {
         let stage = try ReplicaStage()
