@@ -163,20 +163,21 @@ struct ProduceAndFetchTests {
         #expect(try fetch(from: 0)?.highWatermark == 1)
     }
 
+    private func delete(below offset: Int64) throws -> DeleteRecordsResponse.DeleteRecordsPartitionResult? {
+        var request = DeleteRecordsRequest()
+        request.timeoutMs = 1000
+        request.topics = [
+            .with {
+                $0.name = "t"
+                $0.partitions = [.with { $0.offset = offset }]
+            }
+        ]
+        return try client.ask(request, version: 2)?.topics.first?.partitions.first
+    }
+
     @Test("deleted records cannot be read any more; more than there are cannot be deleted") func deleteRecords() throws
     {
         _ = try produce(Stage.batch(["a", "b", "c"]))
-        func delete(below offset: Int64) throws -> DeleteRecordsResponse.DeleteRecordsPartitionResult? {
-            var request = DeleteRecordsRequest()
-            request.timeoutMs = 1000
-            request.topics = [
-                .with {
-                    $0.name = "t"
-                    $0.partitions = [.with { $0.offset = offset }]
-                }
-            ]
-            return try client.ask(request, version: 2)?.topics.first?.partitions.first
-        }
         #expect(try delete(below: 4)?.errorCode == .offsetOutOfRange)
         #expect(try delete(below: 2)?.lowWatermark == 2)
         #expect(try fetch(from: 1)?.errorCode == .offsetOutOfRange)
@@ -189,6 +190,12 @@ struct ProduceAndFetchTests {
         #expect(
             stage.simulation.run(within: .seconds(10)) { stage.node(0)?.partitions.host("t", 0)?.isLeader == true })
         #expect(stage.node(0)?.partitions.host("t", 0)?.log.logStartOffset == 3)
+    }
+
+    @Test("a deletion that cannot be written is not promised") func deletesNothingUnwritten() throws {
+        _ = try produce(Stage.batch(["a", "b", "c"]))
+        stage.simulation.node("broker-0").storage.fail(.write, of: "log-start-offset-checkpoint", code: 5, times: .max)
+        #expect(try delete(below: 2)?.errorCode == .kafkaStorageError)
     }
 
     @Test("what was written is there after a clean stop, and after a crash") func restarts() throws {

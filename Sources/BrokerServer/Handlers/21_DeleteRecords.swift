@@ -44,7 +44,10 @@ extension RequestRouter {
         let answer: () -> Void = {
             for wait in waits {
                 let reached = wait.host.lowWatermark
-                if let reached, reached >= wait.offset {
+                // Not to be promised: the start could not be written.
+                if wait.host.isOffline {
+                    response.topics[wait.topic].partitions[wait.partition].errorCode = .kafkaStorageError
+                } else if let reached, reached >= wait.offset {
                     response.topics[wait.topic].partitions[wait.partition].lowWatermark = reached
                 } else {
                     response.topics[wait.topic].partitions[wait.partition].errorCode =
