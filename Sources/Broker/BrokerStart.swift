@@ -279,6 +279,7 @@ package final class BrokerStart {
             }
         }
         lookForMissing()
+        tellOfGaps()
         node.partitions.adopt(directories, unusable: unusable)
         world.journal.info(
             "loaded the logs",
@@ -310,6 +311,12 @@ package final class BrokerStart {
                     ])
             }
             if !missing.isEmpty { directory.suspectTail() }
+        }
+    }
+
+    /// Only told: nothing here knows whether the records between were wanted.
+    private func tellOfGaps() {
+        for directory in directories {
             for (partition, gaps) in directory.gaps.sorted(by: { $0.key < $1.key })
             where node.topicSettings?[partition.topic].compacts == false {
                 world.journal.warning(

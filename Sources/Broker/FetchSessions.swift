@@ -214,11 +214,13 @@ package final class FetchSessions {
 
     private func drop(_ id: Int32) {
         guard let session = sessions.removeValue(forKey: id), session.isPrivileged else { return }
-        for partition in session.partitions {
-            unwatch(partition)
-            // Whoever still answers under this session watches nothing anew.
-            partition.session = nil
-        }
+        for partition in session.partitions { release(partition) }
+    }
+
+    /// Whoever still answers for it watches nothing anew.
+    private func release(_ partition: WantedPartition) {
+        unwatch(partition)
+        partition.session = nil
     }
 
     private static func next(_ epoch: Int32) -> Int32 { epoch == .max ? 1 : epoch + 1 }
@@ -266,7 +268,7 @@ package final class FetchSessions {
                     partition: partition)
                 guard let gone = session.index.removeValue(forKey: key) else { continue }
                 gone.isForgotten = true
-                unwatch(gone)
+                release(gone)
             }
         }
         session.partitions.removeAll { $0.isForgotten }

@@ -51,7 +51,11 @@ extension LogDirectory {
         write("\(path)/\(OffsetCheckpoint.highWatermarks)", OffsetCheckpoint.text(highWatermarks))
     }
 
-    private func noteLogStarts() {
+    func noteRecoveryPoints() {
+        for (partition, log) in logs { recoveryPoints[partition] = log.recoveryPoint }
+    }
+
+    func noteLogStarts() {
         for (partition, log) in logs {
             logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
         }
@@ -75,7 +79,7 @@ extension LogDirectory {
     /// - Parameter isNeeded: `then` waits until they are written; else the next time will do where there is no room.
     package func checkpointLogs(isNeeded: Bool = false, then: @escaping () -> Void = {}) {
         guard !isClosed, offlineReason == nil else { return then() }
-        for (partition, log) in logs { recoveryPoints[partition] = log.recoveryPoint }
+        noteRecoveryPoints()
         noteLogStarts()
         // What is appended to a log that was cut was not cleaned.
         for (partition, offset) in cleanedBelow {

@@ -18,7 +18,7 @@ package final class LogDirectory {
     package private(set) var internalTopicDirectories: [String] = []
     /// What `replication-offset-checkpoint` said.
     package internal(set) var highWatermarks: [TopicPartition: Offset] = [:]
-    package private(set) var logs: [TopicPartition: PartitionLog] = [:]
+    package internal(set) var logs: [TopicPartition: PartitionLog] = [:]
     /// Copies of logs of other directories that are to replace them (AlterReplicaLogDirs).
     package internal(set) var futures: [TopicPartition: PartitionLog] = [:]
     /// Partitions whose log could not be opened, and has not been since.
@@ -52,7 +52,8 @@ package final class LogDirectory {
     /// Why nothing works here any more: the first disk error.
     package internal(set) var offlineReason: String?
     var isClosed = false
-    private var deleted: [(path: String, at: Instant)] = []
+    /// Renamed for deletion, and when.
+    var deleted: [(path: String, at: Instant)] = []
     var recoveryPoints: [TopicPartition: Offset] = [:]
     var logStarts: [TopicPartition: Offset] = [:]
     /// Below these offsets logs were compacted.
@@ -306,7 +307,7 @@ package final class LogDirectory {
         return nil
     }
 
-    // MARK: Logs come and go
+    // MARK: New logs
 
     /// A new, empty log, or the one that is there. Small files; blocks briefly.
     package func createLog(
@@ -346,141 +347,6 @@ package final class LogDirectory {
         log.topicID = topicID
     }
 
-    /// The log is gone from here at once and refuses appends; when nothing of it is in flight its files are renamed to
-    /// `<name>.<32 hex>-delete`. They are removed by `removeDeleted` after `file.delete.delay.ms`, or by the next start. A log
-    /// of the same name may be created once `then` was called.
-    package func deleteLog(_ partition: TopicPartition, then: @escaping (LogOpenError?) -> Void) {
-        deleteLogs([partition], then: then)
-    }
-
-    /// The same of many: one sync makes all the renames durable.
-    package func deleteLogs(_ partitions: [TopicPartition], then: @escaping (LogOpenError?) -> Void) {
-        var going: [PartitionLog] = []
-        var unopened: [TopicPartition] = []
-        for partition in partitions {
-            if let log = logs.removeValue(forKey: partition) { going.append(log) } else { unopened.append(partition) }
-            forget(partition)
-        }
-        moveAway(going, unopened, then: then)
-    }
-
-    /// Whether anything stands here for it, a log that could not be opened perhaps.
-    package func holds(_ partition: TopicPartition) -> Bool {
-        logs[partition] != nil || (offlineReason == nil && disk.exists("\(path)/\(partition)"))
-    }
-
-    func moveAway(
-        _ going: [PartitionLog], _ unopened: [TopicPartition] = [], then: @escaping (LogOpenError?) -> Void
-    ) {
-        var left = going.count + (unopened.isEmpty ? 0 : 1)
-        guard left > 0 else { return then(nil) }
-        var problem: LogOpenError?
-        let one = { [self] (error: LogOpenError?) in
-            problem = problem ?? error
-            left -= 1
-            guard left == 0 else { return }
-            if let problem { return then(problem) }
-            let (disk, path) = (self.disk, self.path)
-            // Or the next start would miss what was deleted.
-            let corrections = takeCorrections()
-            lane.perform { () throws(DiskError) in
-                try disk.syncDirectory(path)
-                for file in corrections { try disk.replace(file.path, with: file.bytes) }
-            } then: { [self] result in
-                if case .failure(let error) = result {
-                    correctionsFailed()
-                    fail(error)
-                    // What is in want of room are the checkpoints; the logs are gone.
-                    return then(error.isWantOfRoom ? nil : LogOpenError(error))
-                }
-                then(nil)
-            }
-        }
-        for log in going { moveAway(log, then: one) }
-        if !unopened.isEmpty { moveAway(unopened, then: one) }
-    }
-
-    private func deletedPath(_ partition: TopicPartition) -> String { path(of: partition, Name.deleted) }
-
-    private func path(of partition: TopicPartition, _ ending: String) -> String {
-        let suffix = ".\(freshSuffix)\(ending)"
-        let kept = "\(partition)".prefix(255 - suffix.utf8.count)
-        return "\(path)/\(kept)\(suffix)"
-    }
-
-    /// Directories whose logs nobody has open.
-    private func moveAway(_ unopened: [TopicPartition], then: @escaping (LogOpenError?) -> Void) {
-        let moves = unopened.map { (from: "\(path)/\($0)", to: deletedPath($0)) }
-        let disk = self.disk
-        lane.perform { () throws(DiskError) -> [String] in
-            var moved: [String] = []
-            for move in moves where disk.exists(move.from) {
-                try disk.rename(move.from, to: move.to)
-                moved.append(move.to)
-            }
-            return moved
-        } then: { [self] result in
-            switch result {
-            case .success(let moved):
-                deleted += moved.map { ($0, world.clock.now) }
-                then(nil)
-            case .failure(let error):
-                fail(error)
-                then(LogOpenError(error))
-            }
-        }
-    }
-
-    private func moveAway(_ log: PartitionLog, then: @escaping (LogOpenError?) -> Void) {
-        let target = deletedPath(log.partition)
-        log.moveAway(to: target) { [self] error in
-            if let error {
-                fail(error)
-                return then(LogOpenError(error))
-            }
-            deleted.append((target, world.clock.now))
-            then(nil)
-        }
-    }
-
-    /// As `deleteLog`, but the files stay: as `<name>.<32 hex>-stray`, which every start passes over. Kafka names them so too.
-    /// - Parameter then: with the new path.
-    package func setAside(_ partition: TopicPartition, then: @escaping (String, LogOpenError?) -> Void) {
-        let target = path(of: partition, Name.stray)
-        guard let log = logs.removeValue(forKey: partition) else { return then(target, nil) }
-        forget(partition)
-        log.moveAway(to: target) { [self] error in
-            if let error {
-                fail(error)
-                return then(target, LogOpenError(error))
-            }
-            let (disk, path) = (self.disk, self.path)
-            lane.perform { () throws(DiskError) in
-                try disk.syncDirectory(path)
-            } then: { [self] result in
-                guard case .failure(let error) = result else { return then(target, nil) }
-                fail(error)
-                then(target, LogOpenError(error))
-            }
-        }
-    }
-
-    /// Removes what was renamed for deletion at least `olderThanMs` ago.
-    package func removeDeleted(olderThanMs: Int64) {
-        let now = world.clock.now
-        let due = deleted.filter { (now - $0.at).wholeMilliseconds >= olderThanMs }.map(\.path)
-        guard !due.isEmpty else { return }
-        deleted.removeAll { (now - $0.at).wholeMilliseconds >= olderThanMs }
-        let disk = self.disk
-        lane.perform { () throws(DiskError) in
-            for path in due { try disk.removeTree(path) }
-        } then: { [self] result in
-            if case .failure(let error) = result {
-                world.journal.warning("deleted log was not removed", ["reason": error])
-            }
-        }
-    }
-
     // MARK: Stopping
 
     /// Closes every log, writes the checkpoints and, when all went well, the clean-stop marker; gives up the lock.
@@ -510,10 +376,8 @@ package final class LogDirectory {
         _ highWatermarks: [TopicPartition: Offset], _ brokerEpoch: BrokerEpoch, _ problem: LogOpenError?,
         _ then: @escaping (LogOpenError?) -> Void
     ) {
-        for (partition, log) in logs {
-            recoveryPoints[partition] = log.recoveryPoint
-            logStarts[partition] = log.logStartOffset > log.segmentBases[0] ? log.logStartOffset : nil
-        }
+        noteRecoveryPoints()
+        noteLogStarts()
         var files = [
             (OffsetCheckpoint.recoveryPoints, OffsetCheckpoint.text(recoveryPoints)),
             (OffsetCheckpoint.logStarts, OffsetCheckpoint.text(logStarts)),

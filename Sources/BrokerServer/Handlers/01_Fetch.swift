@@ -256,7 +256,8 @@ private final class FetchJob {
         answer.currentLeader.leaderEpoch = known.leaderEpoch.raw
     }
 
-    /// Whether waiting is over: enough bytes, an error, another epoch. Reads nothing and changes nothing.
+    /// Whether waiting is over: enough bytes, an error, another epoch. Reads no records; a follower's session is asked about each
+    /// change once.
     private func isEnough() -> Bool {
         var found = 0
         for wanted in news() {
