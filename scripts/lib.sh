@@ -67,7 +67,7 @@ build_jobs() {
 build_release() {
     need_swift
     need_libraries
-    printf ' build   swift build -c release\n' >&2
+    printf ' build   swift build -c release (some minutes the first time)\n' >&2
     (cd "$ROOT" && swift build -c release $(build_jobs) >&2) || fail "the build failed; its last lines say why"
 }
 
