@@ -88,9 +88,9 @@ run_tool() {
     exec "$BINARY" "$@"
 }
 
-# The last value of KEY in a properties file.
+# property FILE KEY : its last value in a properties file. Blanks and a carriage return behind it are no part of it, as for the servers.
 property() {
-    sed -n "s/^[[:space:]]*$2[[:space:]]*[=:][[:space:]]*//p" "$1" | tail -n 1
+    sed -n "/^[[:space:]]*$2[[:space:]]*[=:[:space:]][[:space:]]*/{s///;s/[[:space:]]*\$//;p;}" "$1" | tail -n 1
 }
 
 # ours PID WORD: is it a letterbox process with this first argument?
@@ -163,6 +163,21 @@ start_server() {
     return 1
 }
 
+# await_end PID [BOUND] : until it is gone, or a zombie that nobody fetched; fails when it still runs after BOUND seconds.
+await_end() {
+    local state turns=0 pause=0.02 began=$SECONDS
+    # Read by the shell itself: a program started for every look would cost more than the look.
+    while { read -r state <"/proc/$1/stat"; } 2>/dev/null; do
+        state=${state##*) }
+        [ "${state%% *}" != Z ] || return 0
+        [ -z "${2:-}" ] || [ $((SECONDS - began)) -le "$2" ] || return 1
+        # Most end within the first second. Who does not is not hurried by looking often.
+        [ $((++turns)) -lt 50 ] || pause=0.25
+        sleep $pause
+    done
+    return 0
+}
+
 # stop_servers KIND LABEL WANTED_ID : sends SIGNAL (TERM) and waits for the end.
 stop_servers() {
     local kind=$1 label=$2 wanted=${3:-} signal=${SIGNAL:-TERM} began line pid id file found=0
@@ -177,7 +192,7 @@ stop_servers() {
         [ -n "$line" ] || continue
         found=1
         read -r pid id file <<<"$line"
-        while kill -0 "$pid" 2>/dev/null && [ "$(awk '{ print $3 }' "/proc/$pid/stat" 2>/dev/null)" != Z ]; do sleep 0.02; done
+        await_end "$pid"
         rm -f "$file"
         if [ "$kind" = broker ]; then echo "broker $id stopped in $(seconds_since "$began") s"; else echo "coordinator stopped in $(seconds_since "$began") s"; fi
     done

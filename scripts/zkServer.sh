@@ -6,8 +6,10 @@ usage() {
     cat <<TEXT
 Usage: scripts/zkServer.sh [--config <conf-dir>] {start|start-foreground|stop|version|restart|status|print-cmd} [zookeeper.properties]
   scripts/zkServer.sh start      behind; returns when it is ready
+  scripts/zkServer.sh stop       returns when it has ended; exit 1 when it has not after LETTERBOX_STOP_SECONDS (30)
   scripts/zkServer.sh status     asks it; exit 0 when it answers, 1 when not
-The file is config/zookeeper.properties unless one is named (or ZOOCFG, ZOOCFGDIR say otherwise).
+The file is config/zookeeper.properties unless one is named (or ZOOCFG, ZOOCFGDIR say otherwise). Of several coordinators
+the one on the file's dataDir is meant; scripts/zookeeper-server-stop.sh stops them all.
 TEXT
 }
 directory=${ZOOCFGDIR:-$ROOT/config}
@@ -44,11 +46,30 @@ ask() {
         timeout 5 cat <&3
     ) 2>/dev/null
 }
-running() { [ -n "$(pid_files coordinator)" ]; }
+
+# data_dir FILE : the dataDir it names, as an absolute path; relative ones count from the checkout, where the coordinator runs.
+data_dir() {
+    local data
+    data=$(property "$1" dataDir 2>/dev/null)
+    [ -z "$data" ] || (cd "$ROOT" && readlink -m -- "$data")
+}
+# The coordinator that is meant is the one on this file's dataDir, whatever its own file is called: ZooKeeper keeps its pid file there.
+# Prints its line of pid_files; nothing when it does not run.
+running() {
+    local wanted pid rest words
+    wanted=$(data_dir "$file")
+    [ -n "$wanted" ] || return
+    while read -r pid rest; do
+        mapfile -d '' -t words 2>/dev/null <"/proc/$pid/cmdline"
+        [ "$(data_dir "${words[2]:-}")" = "$wanted" ] && { echo "$pid $rest"; return; }
+    done < <(pid_files coordinator)
+}
 start() {
     printf 'Starting zookeeper ... ' >&2
-    if running; then
-        echo "already running as process $(pid_files coordinator | awk '{ print $1; exit }')."
+    local pid
+    read -r pid _ <<<"$(running)"
+    if [ -n "$pid" ]; then
+        echo "already running as process $pid."
         exit 1
     fi
     "$ROOT/scripts/zookeeper-server-start.sh" -daemon "$file" || { echo "FAILED TO START"; exit 1; }
@@ -56,12 +77,17 @@ start() {
 }
 stop() {
     printf 'Stopping zookeeper ... ' >&2
-    if running; then
-        stop_servers coordinator zookeeper >/dev/null || exit 1
-        echo STOPPED
-    else
-        echo "no zookeeper to stop (nothing of this checkout runs)"
+    local pid pid_file bound=${LETTERBOX_STOP_SECONDS:-30}
+    read -r pid _ pid_file <<<"$(running)"
+    if [ -z "$pid" ]; then
+        echo "no zookeeper to stop (nothing of this checkout runs on dataDir $(data_dir "$file"))"
+        return
     fi
+    kill -s "${SIGNAL:-TERM}" "$pid" || exit 1
+    # Its pid file stays: it runs, and the next stop or start has to find it.
+    await_end "$pid" "$bound" || { echo "still stopping after $bound s, as process $pid. Wait, or end it: kill -9 $pid"; exit 1; }
+    rm -f "$pid_file"
+    echo STOPPED
 }
 
 case $command in

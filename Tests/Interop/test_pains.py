@@ -406,6 +406,77 @@ def test_pain_18_one_broker_of_three_and_then_the_others(checkout):
     assert done.returncode == 0, done.stdout
 
 
+def coordinator_file(checkout, name, data, line="{}={}\n", **settings):
+    """A coordinator's file beside the shipped one, on a port of its own; `line` is how it writes a setting."""
+    file = checkout.root / "config" / name
+    values = {"dataDir": data, "clientPort": free_port(), "admin.enableServer": "false", **settings}
+    file.write_bytes("".join(line.format(key, value) for key, value in values.items()).encode())
+    return file
+
+
+def test_zkserver_means_the_coordinator_of_its_file(checkout):
+    def server(word, file):
+        done = checkout.script("zkServer", word, file)
+        return done.returncode, done.stdout
+
+    one = coordinator_file(checkout, "one.cfg", "data/one")
+    two = coordinator_file(checkout, "two.cfg", "data/two")
+    # ZooKeeper's pid file lies in dataDir: another file that names the same directory means the same coordinator.
+    also_one = coordinator_file(checkout, "also-one.cfg", f"{checkout.root}/config/../data/one/")
+    assert server("start", one) == (0, "STARTED\n")
+    pid = checkout.pid("coordinator", 0)
+    for file in (one, also_one):
+        assert server("start", file) == (1, f"already running as process {pid}.\n")
+    nothing = f"no zookeeper to stop (nothing of this checkout runs on dataDir {checkout.root}/data/two)\n"
+    assert server("stop", two) == (0, nothing) and runs(pid)
+    assert server("start", two) == (0, "STARTED\n") and runs(pid)
+    assert server("stop", also_one) == (0, "STOPPED\n") and not runs(pid)
+    assert server("status", one)[0] == 1 and server("status", two) == (0, "Mode: standalone\n")
+    pid = checkout.pid("coordinator", 0)
+    assert server("restart", two) == (0, "STOPPED\nSTARTED\n") and not runs(pid)
+    pid = checkout.pid("coordinator", 0)
+    # Without a file the shipped one is meant, and nobody else's coordinator.
+    done = checkout.script("zkServer", "stop")
+    assert done.returncode == 0 and f"dataDir {checkout.root}/data/zookeeper)" in done.stdout and runs(pid)
+    done = checkout.script("zkServer", "start")
+    assert (done.returncode, done.stdout) == (0, "STARTED\n") and answers(checkout.ports[2181])
+    # The classic script knows of no files: it stops whatever runs from here.
+    done = checkout.script("zookeeper-server-stop")
+    assert done.returncode == 0 and len(re.findall(r"^coordinator stopped in \d+\.\d s$", done.stdout, re.M)) == 2, done.stdout
+    assert not runs(pid) and not list((checkout.root / "run").glob("*.pid"))
+
+
+@pytest.mark.parametrize("line", ["{}={}\r\n", "{} = {} \t\n", " {}: {}  \r\n", "{} {}\n"])
+def test_zkserver_reads_the_file_as_the_server_does(checkout, line):
+    port = free_port()
+    file = coordinator_file(checkout, "odd.cfg", "data/odd", line, clientPort=port, clientPortAddress="127.0.0.1")
+    for word, said in (("start", "STARTED\n"), ("status", "Mode: standalone\n"), ("stop", "STOPPED\n")):
+        done = checkout.script("zkServer", word, file)
+        assert (done.returncode, done.stdout) == (0, said), done.stderr
+        if word == "status":
+            assert f"Client port found: {port}. Client address: 127.0.0.1.\n" in done.stderr
+
+
+def test_zkserver_stop_does_not_wait_for_ever(checkout):
+    def server(word):
+        done = checkout.script("zkServer", word, file, LETTERBOX_STOP_SECONDS="0")
+        return done.returncode, done.stdout
+
+    file = coordinator_file(checkout, "stuck.cfg", "data/stuck")
+    assert server("start") == (0, "STARTED\n")
+    pid = checkout.pid("coordinator", 0)
+    os.kill(pid, signal.SIGSTOP)
+    stuck = f"still stopping after 0 s, as process {pid}. Wait, or end it: kill -9 {pid}\n"
+    assert server("stop") == (1, stuck)
+    # It is not forgotten, and nothing is started beside it.
+    assert server("start") == (1, f"already running as process {pid}.\n")
+    assert server("restart") == (1, stuck)
+    os.kill(pid, signal.SIGCONT)
+    eventually(lambda: not runs(pid), "it stops once it may")
+    assert server("start") == (0, "STARTED\n") and checkout.pid("coordinator", 0) != pid
+    assert server("stop") == (0, "STOPPED\n")
+
+
 def test_a_stop_without_the_coordinator_does_not_wait_for_it():
     with Cluster(brokers=2) as pair:
         pair.topics("--create", "--topic", "letters", "--partitions", 6, "--replication-factor", 2, check=0)
