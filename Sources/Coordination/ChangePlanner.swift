@@ -66,7 +66,8 @@ struct Overlay {
         growth[[UInt8](quota)] = (before.nodes + nodes, before.bytes + bytes)
     }
 
-    private static func key(_ path: PathBytes) -> [UInt8] { path.count == 1 ? [] : [UInt8](path) }
+    /// The root's is empty, as a split leaves it.
+    private static func key(_ path: PathBytes) -> [UInt8] { path.isText("/") ? [] : [UInt8](path) }
 }
 
 /// Who asks, and for which session.

@@ -67,6 +67,8 @@ package struct CoordinationCore: ~Copyable {
     }
 
     package func session(of client: ClientID) -> Int64 { clients[client.raw].asker.session }
+    /// Who speaks for a session now.
+    package func client(of session: Int64) -> ClientID? { sessions[session]?.client }
 
     package enum ConnectOutcome {
         /// The client has seen a future this server does not know: closed without a word.

@@ -25,8 +25,9 @@ extension CoordinationCore {
         case refused(CoordinationError)
     }
 
+    /// - Parameter mayWatch: whether the request's flag counts. A read in a multiRead leaves no watch, as in ZooKeeper.
     private mutating func readBody(
-        _ op: OpCode, _ reader: inout JuteReader, _ client: ClientID, _ reply: inout JuteWriter
+        _ op: OpCode, _ reader: inout JuteReader, _ client: ClientID, _ reply: inout JuteWriter, mayWatch: Bool = true
     ) throws(ReadProblem) {
         let path: PathBytes
         var watch = false
@@ -43,7 +44,9 @@ extension CoordinationCore {
             }
             path = try reader.text()
             switch op {
-            case .exists, .getData, .getChildren, .getChildren2: watch = try reader.bool()
+            case .exists, .getData, .getChildren, .getChildren2:
+                let asked = try reader.bool()
+                watch = asked && mayWatch
             case .check: version = try reader.int32()
             default: break
             }
@@ -112,7 +115,7 @@ extension CoordinationCore {
             let start = reply.bytes.count
             MultiHeader(type: type, error: 0).write(to: &reply)
             do throws(ReadProblem) {
-                try readBody(op, &reader, client, &reply)
+                try readBody(op, &reader, client, &reply, mayWatch: false)
             } catch {
                 switch error {
                 case .unreadable(let problem): throw problem

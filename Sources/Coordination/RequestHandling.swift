@@ -40,7 +40,7 @@ extension CoordinationCore {
         outcome.op = op
         do throws(JuteError) {
             switch op {
-            case .ping: reply.reply(xid: xid, zxid: durable)
+            case .ping: reply.reply(xid: SpecialXid.ping, zxid: durable)
             case .exists, .getData, .getACL, .getChildren, .getChildren2, .getAllChildrenNumber, .sync, .getEphemerals,
                 .whoAmI, .check:
                 try read(op, &reader, xid, client, &reply)
@@ -189,22 +189,29 @@ extension CoordinationCore {
     ) throws(JuteError) -> TreeChange? {
         var overlay = Overlay(isUsed: true)
         var parts: [TransactionPart] = []
+        /// What each result is told as.
+        var shown: [OpCode] = []
         var count = 0
         var failure: (at: Int, why: CoordinationError)?
         while true {
-            let op = OpCode(rawValue: try reader.int32())
+            let kind = OpCode(rawValue: try reader.int32())
             let done = try reader.bool()
             _ = try reader.int32()
             if done { break }
-            guard let op, op != .setACL else { throw .badLength(count) }
+            guard var op = kind, op != .setACL else { throw .badLength(count) }
             // Behind a failure the rest is only read.
             let asked = try Asked(op, &reader)
-            if case .create(let create) = asked, op != .createTTL, !(0...4).contains(create.flags) {
-                throw .badLength(Int(create.flags))
+            if case .create(let create) = asked, op != .createTTL {
+                guard (0...4).contains(create.flags) else { throw .badLength(Int(create.flags)) }
+                // Within a multi the flags alone say what is made.
+                if create.flags == CreateMode.container.rawValue { op = .createContainer }
             }
             if failure == nil {
                 do throws(CoordinationError) {
-                    parts.append(TransactionPart(op: op, record: try plan(asked, op, client, &overlay)))
+                    let record = try plan(asked, op, client, &overlay)
+                    // Of the same content; servers before 3.7.2 pass over a multi that holds a create2, all of it, and without a word.
+                    parts.append(TransactionPart(op: op == .create2 ? .create : op, record: record))
+                    shown.append(op)
                 } catch { failure = (count, error) }
             }
             count += 1
@@ -235,11 +242,11 @@ extension CoordinationCore {
         let watched = !watches.isEmpty
         tree.lastZxid = change.header.zxid
         let frame = beginReply(xid, &reply)
-        for part in parts {
+        for (part, op) in zip(parts, shown) {
             _ = tree.apply(part.record, change.header, noting: watched)
-            let shown: OpCode = part.op == .createContainer || part.op == .createTTL ? .create2 : part.op
-            MultiHeader(type: shown.rawValue, error: 0).write(to: &reply)
-            writeResult(part.op, part.record, into: &reply)
+            let told: OpCode = op == .createContainer || op == .createTTL ? .create2 : op
+            MultiHeader(type: told.rawValue, error: 0).write(to: &reply)
+            writeResult(op, part.record, into: &reply)
         }
         MultiHeader.end.write(to: &reply)
         reply.endFrame(frame)

@@ -55,6 +55,24 @@ struct LargeSessionTests {
         #expect(told.count == 103)
     }
 
+    @Test(
+        "with more paths than its end can list, the log has an empty list: no bytes would be read as one by Apache's servers"
+    )
+    func unlisted() throws {
+        let rig = Rig()
+        let a = rig.client(), b = rig.client()
+        let name = String(repeating: "n", count: 1000)
+        for index in 0..<540 { rig.create(b, "/\(name)\(index)", nil, mode: .ephemeral) }
+        _ = rig.ask(b, .closeSession)
+        #expect(rig.stat(a, "/\(name)0") == nil)
+        try #require(rig.log.last).withUnsafeBytes { entry in
+            var reader = JuteReader(entry)
+            let header = try TransactionHeader(from: &reader), count = try reader.int32()
+            #expect(header.op == .closeSession && count == 0)
+            #expect(reader.left == 0)
+        }
+    }
+
     @Test("leave quotas as they were") func quotas() {
         let rig = Rig()
         let a = rig.client(), b = rig.client()

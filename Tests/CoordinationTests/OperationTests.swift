@@ -309,6 +309,69 @@ struct MultiTests {
         }
     }
 
+    @Test("a read in a multiRead leaves no watch, whatever it asks for") func multiReadWatches() {
+        let rig = Rig()
+        let a = rig.client()
+        rig.create(a, "/x")
+        let request = MultiRequest([
+            .getData(GetDataRequest(path: "/x", watch: true)),
+            .getChildren(GetChildrenRequest(path: "/x", watch: true)),
+        ])
+        #expect(rig.ask(a, .multiRead, request.encoded).error == .ok)
+        rig.set(a, "/x")
+        rig.create(a, "/x/y")
+        #expect(rig.told(a) == [])
+    }
+
+    @Test("a path of one letter is not the root, in a multi either") func oneLetter() {
+        let rig = Rig()
+        let a = rig.client()
+        for second in [
+            MultiOperation.setData(SetDataRequest(path: "a", data: [1])),
+            .check(CheckVersionRequest(path: "a", version: -1)),
+            .create(CreateRequest(path: "a/b", data: nil)), .delete(DeleteRequest(path: "a")),
+        ] {
+            let results = rig.multi(a, [.create(CreateRequest(path: "/x", data: nil)), second])
+            #expect(results.first == .error(.ok) && results.count == 2)
+            #expect(results.last != .error(.ok))
+            #expect(rig.stat(a, "/x") == nil)
+        }
+    }
+
+    @Test("in a multi the flags make a container; the log has a create2 as a create, which every server reads")
+    func multiKinds()
+        throws
+    {
+        let rig = Rig()
+        let a = rig.client()
+        let results = rig.multi(
+            a,
+            [
+                .create(CreateRequest(path: "/c", data: nil, mode: .container)),
+                .create2(CreateRequest(path: "/two", data: [1, 2])),
+            ])
+        #expect(results.count == 2)
+        if case .created2(let path, _)? = results.first {
+            #expect(path == "/c")
+        } else {
+            Issue.record("a container is told with its stat")
+        }
+        if case .created2(let path, let stat)? = results.last {
+            #expect(path == "/two" && stat.dataLength == 2)
+        } else {
+            Issue.record("a create2 is told with its stat")
+        }
+        try #require(rig.log.last).withUnsafeBytes { entry in
+            var reader = JuteReader(entry)
+            let header = try TransactionHeader(from: &reader)
+            guard case .multi(let parts) = try TransactionRecord(header.op, from: &reader) else {
+                Issue.record("no multi in the log")
+                return
+            }
+            #expect(parts.map { $0.op } == [OpCode.createContainer, .create])
+        }
+    }
+
     @Test("what one creates another of the same multi protects") func listsWithin() {
         let rig = Rig()
         let a = rig.client()
