@@ -25,6 +25,8 @@ final class ClientConnection: ConnectionHandler {
     private var endsWhenReleased = false
     private var pausedAt: Instant?
     var isPaused: Bool { pausedAt != nil }
+    /// Not read from, and not because it does not read its answers: its silence says nothing.
+    var isHeldUp: Bool { pausedAt != nil && !isFull }
     var statistics: ConnectionStatistics
     var sessionTimeout: Int32 = 0
 
@@ -81,7 +83,7 @@ final class ClientConnection: ConnectionHandler {
                 connection.needs(4 + length)
                 break
             }
-            if isCrowded(server) {
+            if isFull || isCrowded(server) && !overtakes(rest, length) {
                 pause()
                 break
             }
@@ -96,9 +98,20 @@ final class ClientConnection: ConnectionHandler {
         return phase == .ended ? bytes.count : consumed
     }
 
-    /// The client does not read its answers, the disk is far behind, or a configured limit is reached: no more work for it now.
-    private func isCrowded(_ server: CoordinationServer) -> Bool {
-        heldBytes + connection.unsentBytes > OutputLimits.highWater || server.isLogCrowded || server.isOverLimit(self)
+    /// The client does not read its answers: no more work for it now.
+    private var isFull: Bool { heldBytes + connection.unsentBytes > OutputLimits.highWater }
+
+    /// The disk is far behind, or a configured limit is reached: no more work for now.
+    private func isCrowded(_ server: CoordinationServer) -> Bool { server.isLogCrowded || server.isOverLimit(self) }
+
+    /// What keeps a session alive asks nothing of the disk, and is heard however far behind that is: a session that goes on, a ping.
+    private func overtakes(_ packet: UnsafeRawBufferPointer, _ length: Int) -> Bool {
+        if phase == .connecting {
+            // Behind the length: protocol version, last zxid seen and timeout, then the session.
+            return length >= 24 && packet.loadUnaligned(fromByteOffset: 20, as: Int64.self) != 0
+        }
+        return length >= 8
+            && Int32(bigEndian: packet.loadUnaligned(fromByteOffset: 8, as: Int32.self)) == OpCode.ping.rawValue
     }
 
     /// Requests in a row that are taken to be of one moment.
@@ -113,7 +126,7 @@ final class ClientConnection: ConnectionHandler {
 
     func resumeIfRoom() -> Bool {
         guard let pausedAt, phase != .ended else { return true }
-        if isCrowded(server) { return false }
+        if isFull || isCrowded(server) { return false }
         server.statistics.throttleTime.add((server.world.clock.now - pausedAt).nanoseconds / 1000)
         self.pausedAt = nil
         connection.resume()

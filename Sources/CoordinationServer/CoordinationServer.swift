@@ -127,8 +127,7 @@ package final class CoordinationServer {
         throttle = ConnectionThrottle(config.throttle, now: world.clock.now.nanoseconds / 1_000_000)
         let disk = world.disk
         let directory = config.dataDir + "/version-2"
-        let logDirectory = config.dataLogDir + "/version-2"
-        for path in [directory, logDirectory] {
+        for path in [directory, config.dataLogDir + "/version-2"] {
             do throws(DiskError) {
                 try disk.createDirectory(path)
                 // A log is worth nothing when the power takes the directory it lies in. Those further up may be others'.
@@ -139,10 +138,15 @@ package final class CoordinationServer {
                     try? disk.syncDirectory(parent)
                 }
             } catch {
-                throw StartProblem("\(path) cannot be made: \(error.reason). Check dataDir, its owner and permissions.")
+                throw StartProblem(
+                    "\(path) cannot be made: \(error.reason). "
+                        + (error.isNoSpace ? "Make room." : "Check dataDir, its owner and permissions."))
             }
         }
-        for path in config.dataLogDir == config.dataDir ? [config.dataDir] : [config.dataDir, config.dataLogDir] {
+        // Another spelling of the same directory, or a link to it, is the same directory.
+        let isOne = disk.realPath(config.dataLogDir) == disk.realPath(config.dataDir)
+        let logDirectory = isOne ? directory : config.dataLogDir + "/version-2"
+        for path in isOne ? [config.dataDir] : [config.dataDir, config.dataLogDir] {
             let lock: (any DiskLock)?
             do throws(DiskError) { lock = try disk.lock(path + "/.lock") } catch {
                 throw StartProblem("\(path) cannot be written: \(error.reason). Check its owner and permissions.")
@@ -152,16 +156,24 @@ package final class CoordinationServer {
             }
             locks.append(lock)
         }
+        for path in Set([directory, logDirectory]).sorted() {
+            do throws(DiskError) { try CoordinationServer.proveWritable(path, disk) } catch {
+                throw StartProblem("\(path) cannot be written: \(error.reason). Check its owner and permissions.")
+            }
+        }
         let began = world.clock.now
         let files = try DataFiles(disk: disk, directory: directory, logDirectory: logDirectory)
         var recovery = try Recovery(files, trustEmpty: config.trustEmptySnapshot)
         for remark in recovery.remarks { world.journal.warning(remark) }
         for mend in recovery.mends + files.leftovers.map({ .remove($0) }) {
-            do throws(DiskError) { try mend.perform(on: disk) } catch {
+            do throws(DiskError) {
+                if let lost = try mend.perform(on: disk, keepsAll: false) { world.journal.warning(lost) }
+            } catch {
                 throw StartProblem("\(error.path) cannot be mended: \(error.reason). Check its owner and permissions.")
             }
         }
         snapshots = SnapshotStore(disk: disk, directory: directory, logDirectory: logDirectory)
+        snapshots.unreadable = Set(recovery.unreadable.map(\.file.path))
         // Also before an old log that has none: Apache's server wants one.
         if recovery.snapshotZxid == nil {
             do throws(DiskError) { try snapshots.writeNow(&recovery.tree) } catch {
@@ -177,6 +189,7 @@ package final class CoordinationServer {
                 "ms": (world.clock.now - began).wholeMilliseconds,
             ])
         let replayed = recovery.replayed
+        let passedOver = !recovery.unreadable.isEmpty
         snapshotZxid = recovery.snapshotZxid ?? recovery.tree.lastZxid
         let tree = recovery.takeTree()
         startStatistics.transactions = replayed
@@ -187,7 +200,20 @@ package final class CoordinationServer {
         core = CoordinationCore(
             tree: tree, rules: config.rules, now: world.clock.now.nanoseconds / 1_000_000, wallMs: world.clock.wallMs)
         drawSnapshotDistance()
-        untilSnapshot = max(untilSnapshot - replayed, 1)
+        // Soon a whole one again, where the newest was not.
+        untilSnapshot = passedOver ? 1 : max(untilSnapshot - replayed, 1)
+    }
+
+    /// The first log is begun with the first change: to find out only then would let clients in to turn them away. A full disk is
+    /// another matter, which is waited out.
+    private static func proveWritable(_ directory: String, _ disk: any Disk) throws(DiskError) {
+        let path = directory + "/.writable"
+        do throws(DiskError) {
+            try disk.open(path, .replace).close()
+            try disk.remove(path)
+        } catch {
+            guard error.isNoSpace else { throw error }
+        }
     }
 
     func announce() {

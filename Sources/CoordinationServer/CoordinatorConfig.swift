@@ -201,6 +201,12 @@ package struct CoordinatorConfig {
             let plain = name.hasPrefix("zookeeper.") ? String(name.dropFirst(10)) : name
             properties[CoordinatorConfig.otherNames[plain] ?? plain] = given[name]
         }
+        // As ZooKeeper's documentation writes its default, 0xfffff.
+        if let text = properties[CoordinatorConfig.maxBufferKey.name], text.lowercased().hasPrefix("0x"),
+            let value = Int(text.dropFirst(2), radix: 16)
+        {
+            properties[CoordinatorConfig.maxBufferKey.name] = String(value)
+        }
         let settings = try Settings(properties, keys: CoordinatorConfig.keys)
         guard let directory = settings[CoordinatorConfig.dataDirKey], !directory.isEmpty else {
             throw ConfigError(

@@ -63,6 +63,8 @@ struct DataFiles {
 package enum Mend: Equatable {
     /// What stands from `at` on goes to a file of its own.
     case cut(String, at: Int64, bytes: Int64)
+    /// Its first bytes were damaged, and every entry behind them is whole.
+    case header(String)
     /// Only zeros stand behind `to`.
     case trim(String, to: Int64)
     /// All that is read from it is on the device.
@@ -74,7 +76,11 @@ package enum Mend: Equatable {
     /// Beside the files, in a directory of this name.
     static let setAsideName = "set-aside"
 
-    func perform(on disk: any Disk) throws(DiskError) {
+    /// - Parameter keepsAll: refuses a cut for which there is no room to keep what it takes. Without it a start goes on: what was
+    ///   torn was promised to nobody.
+    /// - Returns: what could not be done as announced, in words.
+    @discardableResult
+    func perform(on disk: any Disk, keepsAll: Bool = true) throws(DiskError) -> String? {
         switch self {
         case .remove(let path):
             try disk.remove(path)
@@ -89,22 +95,50 @@ package enum Mend: Equatable {
             defer { file.close() }
             try file.sync()
         case .setAside(let path):
-            try disk.rename(path, to: try Mend.place(for: path, disk))
+            let place = try Mend.place(for: path, disk)
+            try disk.rename(path, to: place)
+            // There before it is gone here: a power failure between the two must not take both names.
+            try disk.syncDirectory(parentDirectory(of: place))
             try disk.syncDirectory(parentDirectory(of: path))
+        case .header(let path):
+            let file = try disk.open(path, .update)
+            defer { file.close() }
+            var problem: DiskError?
+            LogFormat.header.withUnsafeBytes { bytes in
+                do throws(DiskError) { try file.write(bytes, at: 0) } catch { problem = error }
+            }
+            if let problem { throw problem }
+            try file.sync()
         case .cut(let path, let offset, let bytes):
             let file = try disk.open(path, .update)
             defer { file.close() }
-            // A full disk is no reason to refuse a start.
+            var lost: String?
             do throws(DiskError) { try Mend.copy(file, from: offset, bytes, disk) } catch {
-                guard error.isNoSpace else { throw error }
+                guard error.isNoSpace, !keepsAll else { throw error }
+                lost = "there was no room to keep the \(bytes) bytes cut from \(path): they are gone"
             }
             try file.truncate(to: offset)
             try file.sync()
+            return lost
+        }
+        return nil
+    }
+
+    /// All of it, durable under its name, or nothing.
+    private static func copy(_ file: any File, from offset: Int64, _ bytes: Int64, _ disk: any Disk) throws(DiskError) {
+        let place = try place(for: "\(file.path).from-\(offset)", disk)
+        do throws(DiskError) {
+            try copy(file, from: offset, bytes, to: try disk.open(place, .createNew))
+            try disk.syncDirectory(parentDirectory(of: place))
+        } catch {
+            if disk.exists(place) { try? disk.remove(place) }
+            throw error
         }
     }
 
-    private static func copy(_ file: any File, from offset: Int64, _ bytes: Int64, _ disk: any Disk) throws(DiskError) {
-        let target = try disk.open(try place(for: "\(file.path).from-\(offset)", disk), .createNew)
+    private static func copy(_ file: any File, from offset: Int64, _ bytes: Int64, to target: any File)
+        throws(DiskError)
+    {
         defer { target.close() }
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 8)
         defer { chunk.deallocate() }
@@ -122,8 +156,11 @@ package enum Mend: Equatable {
 
     /// A name nothing has yet.
     private static func place(for path: String, _ disk: any Disk) throws(DiskError) -> String {
-        let directory = parentDirectory(of: path) + "/" + setAsideName
-        try disk.createDirectory(directory)
+        let above = parentDirectory(of: path), directory = above + "/" + setAsideName
+        if !disk.exists(directory) {
+            try disk.createDirectory(directory)
+            try disk.syncDirectory(above)
+        }
         let name = path.split(separator: "/").last ?? ""
         var candidate = "\(directory)/\(name)"
         var number = 1

@@ -64,6 +64,9 @@ extension CoordinationServer {
     /// Unless it was heard of after all, or is gone by now.
     private func end(_ session: Int64) {
         guard core.isExpired(session, now: nowMs) else { return }
+        if let client = core.client(of: session), connections[client.raw]?.isHeldUp == true {
+            return core.heard(of: client, now: nowMs)
+        }
         let timeout = core.tree.sessions[session] ?? 0
         let (change, client) = core.expire(session, wallMs: world.clock.wallMs)
         append(change)

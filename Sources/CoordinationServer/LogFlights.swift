@@ -32,11 +32,11 @@ extension CoordinationServer {
     private func landed(_ problem: DiskError?, _ began: Instant, changes: Int) {
         if let problem {
             // What was not yet handed to a sync may be written again; a sync that failed is believed for ever.
-            guard problem.isNoSpace, !log.syncFailed else { return fail(problem) }
-            return waitForRoom(problem, began, changes: changes)
+            guard problem.isNoSpace || problem.isOutOfDescriptors, !log.syncFailed else { return fail(problem) }
+            return waitForRoom(problem, changes: changes)
         }
         if roomWaits > 0 {
-            world.journal.notice("there is room again; the changes that waited are on the disk")
+            world.journal.notice("the log can be written again; the changes that waited are on the disk")
             roomWaits = 0
         }
         let took = world.clock.now - began
@@ -58,18 +58,21 @@ extension CoordinationServer {
         considerSnapshot()
     }
 
-    /// The disk is full. Nothing that waits has been acknowledged, and nothing is until it is written: so all of it waits, and
-    /// the same bytes are written again until there is room.
-    private func waitForRoom(_ problem: DiskError, _ began: Instant, changes: Int) {
+    /// The disk is full, or a new log wants a descriptor and there is none. Nothing that waits has been acknowledged, and nothing
+    /// is until it is written: so all of it waits, and the same bytes are written again until there is room.
+    private func waitForRoom(_ problem: DiskError, changes: Int) {
         if isStopping { return finish() }
         if roomWaits % 20 == 0 {
             world.journal.error(
-                "the disk is full: changes wait unacknowledged until there is room",
+                problem.isNoSpace
+                    ? "the disk is full: changes wait unacknowledged until there is room"
+                    : "no file can be opened: changes wait unacknowledged until one can; raise the limit of open files (ulimit -n)",
                 ["problem": problem, "waiting_bytes": log.waitingBytes])
         }
         roomWaits += 1
         world.after(.milliseconds(500)) { [weak self] in
             guard let self, !isStopping else { return }
+            let began = world.clock.now
             log.retry { [self] problem in landed(problem, began, changes: changes) }
         }
     }

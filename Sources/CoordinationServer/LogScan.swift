@@ -44,6 +44,8 @@ struct LogScan {
     /// Where the last whole entry ends.
     private(set) var endOffset: Int64 = 0
     private(set) var end = End.clean
+    /// Its first bytes are not those of a log, and an entry stands behind them.
+    private(set) var hasBadHeader = false
 
     /// - Parameters:
     ///   - begins: the zxid in the file's name.
@@ -63,9 +65,13 @@ struct LogScan {
             return
         }
         var header = JuteReader(window.bytes)
-        guard (try? header.int32()) == LogFormat.magic else {
-            end = try Extent(of: file, from: Int64(LogFormat.headerBytes)) == nil ? .noHeader : .foreign
-            return
+        if (try? header.int32()) != LogFormat.magic {
+            switch try LogScan.behindBadHeader(file, begins: begins) {
+            case .clean: hasBadHeader = true
+            case let other:
+                end = other
+                return
+            }
         }
         window.consume(LogFormat.headerBytes)
         while true {
@@ -94,6 +100,31 @@ struct LogScan {
         }
     }
 
+    /// A header is durable before its log's first entry, so entries tell that it was damaged later.
+    /// - Returns: `clean` when the first entry stands where it should.
+    private static func behindBadHeader(_ file: any File, begins: Int64) throws(DiskError) -> End {
+        let start = Int64(LogFormat.headerBytes)
+        guard let extent = try Extent(of: file, from: start) else { return .noHeader }
+        var window = FileWindow(file)
+        try window.fill(atLeast: LogFormat.headerBytes)
+        window.consume(LogFormat.headerBytes)
+        while true {
+            switch LogFormat.next(window.bytes, longest: Int(clamping: file.size - window.offset)) {
+            case .entry(let entry, _):
+                var reader = JuteReader(entry)
+                if let header = try? TransactionHeader(from: &reader), header.zxid == begins { return .clean }
+            case .cut where window.offset + Int64(window.bytes.count) < file.size:
+                try window.fill(atLeast: window.bytes.count + 1)
+                continue
+            case .end, .cut, .damaged: break
+            }
+            break
+        }
+        var damage = LogDamage(offset: 0, bytes: extent.end, zxid: begins)
+        try find(&damage, in: file, from: start, to: extent.end)
+        return damage.following == nil ? .foreign : .damaged(damage)
+    }
+
     static func unknownKind(_ path: String) -> String {
         "\(path) holds a transaction of a kind not known here. It was written by a newer or other program."
     }
@@ -103,19 +134,26 @@ struct LogScan {
         guard let extent = try Extent(of: file, from: endOffset) else { return .clean }
         var damage = LogDamage(
             offset: endOffset, bytes: extent.end - endOffset, zxid: last.map { $0 &+ 1 } ?? begins)
+        try LogScan.find(&damage, in: file, from: endOffset, to: extent.end)
+        return damage.isAcknowledged ? .damaged(damage) : .torn(damage)
+    }
+
+    /// Completes what is known of a damage: whether the broken entry has its end, and the whole ones behind it.
+    private static func find(_ damage: inout LogDamage, in file: any File, from start: Int64, to end: Int64)
+        throws(DiskError)
+    {
         let stride: Int64 = 240 << 20, overlap: Int64 = 16 << 20
-        var from = endOffset
-        while from < extent.end {
-            let count = Int(min(extent.end - from, stride + overlap))
+        var from = start
+        while from < end {
+            let count = Int(min(end - from, stride + overlap))
             let rest = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 8)
             defer { rest.deallocate() }
             let filled = try file.read(into: rest, at: from)
             let bytes = UnsafeRawBufferPointer(rebasing: rest[..<filled])
-            if from == endOffset { damage.wasWhole = LogScan.hasItsEnd(bytes) }
-            LogScan.findFollowing(bytes, &damage)
+            if from == start { damage.wasWhole = hasItsEnd(bytes) }
+            findFollowing(bytes, &damage)
             from += stride
         }
-        return damage.isAcknowledged ? .damaged(damage) : .torn(damage)
     }
 
     /// Length and end mark fit together.

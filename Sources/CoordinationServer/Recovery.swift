@@ -78,7 +78,13 @@ struct Recovery: ~Copyable {
             case .refused(let reason): throw StartProblem(reason)
             case .clean, .torn, .damaged: former = scan
             }
+            if scan.hasBadHeader {
+                remarks.append(
+                    "\(file.path): its header was damaged and is written anew; every transaction behind it is whole")
+                mends.append(.header(file.path))
+            }
         }
+        try compareWithSnapshots()
         guard let last = former else { return try beginEmpty() }
         if last.entries == 0, replayed == 0, snapshotZxid == nil { try beginEmpty() }
         try mend(last)
@@ -131,6 +137,20 @@ struct Recovery: ~Copyable {
         throw missing(next, file.zxid, in: file, behind: former)
     }
 
+    /// A snapshot was written of what is durable: also one that cannot be read tells by its name what there was.
+    private func compareWithSnapshots() throws(StartProblem) {
+        let reached = tree.lastZxid
+        guard snapshotZxid != nil || replayed > 0, let newest = unreadable.first, newest.file.zxid > reached else {
+            return
+        }
+        throw StartProblem(
+            "\(newest.file.path) is not whole (\(newest.reason)), and no log tells what it held: transactions "
+                + "0x\(LogFormat.hex(reached + 1)) to 0x\(LogFormat.hex(newest.file.zxid)) are missing. Put a copy of it or the "
+                + "missing log files back; nothing was changed. To go on from 0x\(LogFormat.hex(reached)) without everything "
+                + "later, run: \(files.checkCommand) --execute",
+            remedy: unreadable.filter { $0.file.zxid > reached }.map { .setAside($0.file.path) })
+    }
+
     /// Transactions are missing: which, where, and what a start without them would cost.
     private func missing(_ from: Int64, _ next: Int64, in file: DataFiles.Log, behind former: LogScan?) -> StartProblem
     {
@@ -164,7 +184,7 @@ struct Recovery: ~Copyable {
                 "whole transactions up to 0x\(LogFormat.hex($0.upperBound)) follow in it"
             } ?? "more follows"
         return StartProblem(
-            "\(scan.path) is damaged in the middle: \(damage.bytes) bytes from byte \(damage.offset) on, where transaction "
+            "\(scan.path) is damaged \(damage.offset == 0 ? "at its beginning" : "in the middle"): \(damage.bytes) bytes from byte \(damage.offset) on, where transaction "
                 + "0x\(LogFormat.hex(damage.zxid)) should be, cannot be read, and \(follows): acknowledged changes, so they "
                 + "are not cut. Restore the file from a copy; nothing was changed. To go on from "
                 + "0x\(LogFormat.hex(damage.zxid - 1)) without everything later, run: \(files.checkCommand) --execute",
@@ -186,7 +206,7 @@ struct Recovery: ~Copyable {
                 : "a write that never ended: it was not acknowledged"
             remarks.append(
                 "\(scan.path): cut \(damage.bytes) bytes from byte \(damage.offset) on, transaction \(which) (\(why)); "
-                    + "everything up to 0x\(LogFormat.hex(damage.zxid - 1)) is kept, and the bytes are in "
+                    + "everything up to 0x\(LogFormat.hex(damage.zxid - 1)) is kept, and the bytes go to "
                     + Mend.setAsideName)
         case .damaged(let damage): throw damaged(scan, damage, later: [], goingOn: nil)
         case .clean where scan.sizeBytes > scan.endOffset: mends.append(.trim(scan.path, to: scan.endOffset))
@@ -197,8 +217,7 @@ struct Recovery: ~Copyable {
 
     /// Nothing in the logs. An empty tree is the truth only when nothing ever stood here.
     private func beginEmpty() throws(StartProblem) {
-        guard snapshotZxid == nil, !trustEmpty, let (file, reason) = unreadable.first(where: { $0.file.zxid != 0 })
-        else { return }
+        guard snapshotZxid == nil, let (file, reason) = unreadable.first(where: { $0.file.zxid != 0 }) else { return }
         throw StartProblem(
             "\(file.path) is not whole (\(reason)), and neither an older snapshot nor a log tells what it held: "
                 + "beginning with an empty tree would lose it all. Put a copy back, or move \(files.directory) away to begin "

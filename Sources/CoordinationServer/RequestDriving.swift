@@ -79,16 +79,18 @@ extension CoordinationServer {
             statistics.resumedSessions += 1
             told(resumed: response, by: connection, evicted: evicted.flatMap { connections[$0.raw] })
             if let evicted { connections[evicted.raw]?.end(abruptly: true) }
-            welcome(response, connection, now, isUpdate: false)
+            // It tells of nothing newer than the session, whose beginning its client was told of. Behind a disk that stands still
+            // it would come too late, and a client that lives would lose its ephemerals.
+            welcome(response, connection, now, isUpdate: false, mayOvertake: true)
         case .created(let response, let change):
             append(change)
             told(began: response, by: connection, change)
-            welcome(response, connection, now, isUpdate: true)
+            welcome(response, connection, now, isUpdate: true, mayOvertake: false)
         }
     }
 
     private func welcome(
-        _ response: ConnectResponse, _ connection: ClientConnection, _ now: Instant, isUpdate: Bool
+        _ response: ConnectResponse, _ connection: ClientConnection, _ now: Instant, isUpdate: Bool, mayOvertake: Bool
     ) {
         connection.phase = .serving
         connection.sessionTimeout = response.timeout
@@ -97,7 +99,7 @@ extension CoordinationServer {
         connection.statistics.lastReply = now
         scratch.bytes.clear()
         scratch.packet(response)
-        reply(scratch.bytes.bytes, to: connection, at: now, mayOvertake: false, isUpdate: isUpdate, asked: 0)
+        reply(scratch.bytes.bytes, to: connection, at: now, mayOvertake: mayOvertake, isUpdate: isUpdate, asked: 0)
     }
 
     func append(_ change: TreeChange) {

@@ -10,6 +10,8 @@ package final class SnapshotStore {
     private let logDirectory: String
     /// Apart from the log's lane: a long write here must not keep a sync there waiting.
     private let lane: any DiskLane
+    /// Found not whole at the start: their last bytes, which a purge looks at, do not tell.
+    var unreadable: Set<String> = []
 
     init(disk: any Disk, directory: String, logDirectory: String) {
         self.disk = disk
@@ -25,6 +27,9 @@ package final class SnapshotStore {
         let zxid: Int64
         fileprivate var sum: UInt32 = 1
         fileprivate(set) var position: Int64 = 0
+        private var synced: Int64 = 0
+        /// A sync of a whole snapshot would keep the log's syncs waiting: they share the file system's journal.
+        private static let syncedEvery: Int64 = 4 << 20
 
         fileprivate init(_ file: any File, beside: String, zxid: Int64) {
             self.file = file
@@ -36,6 +41,9 @@ package final class SnapshotStore {
             sum = Checksum.adler32(bytes, continuing: sum)
             try file.write(bytes, at: position)
             position += Int64(bytes.count)
+            guard position - synced >= Writing.syncedEvery else { return }
+            try file.sync()
+            synced = position
         }
     }
 
@@ -112,9 +120,13 @@ package final class SnapshotStore {
     }
 
     func purge(keeping count: Int, then: @escaping (Result<[String], DiskError>) -> Void) {
-        let (disk, directory, logDirectory) = (self.disk, self.directory, self.logDirectory)
+        let (disk, directory, logDirectory, unreadable) = (
+            self.disk, self.directory, self.logDirectory, self.unreadable
+        )
         lane.perform { () throws(DiskError) -> [String] in
-            try SnapshotStore.purge(disk, directory, logDirectory, keeping: count)
+            try SnapshotStore.purge(disk, directory, logDirectory, keeping: count) { snapshot in
+                !unreadable.contains(snapshot.path) && snapshot.looksWhole(on: disk)
+            }
         } then: {
             then($0)
         }
@@ -129,12 +141,23 @@ package final class SnapshotStore {
     /// - Returns: the paths that are gone, snapshots first, so that a kept snapshot never misses a log.
     package static func purge(
         _ disk: any Disk, _ directory: String, _ logDirectory: String, keeping count: Int,
-        removing: (String) -> Void = { _ in }
+        removing: (String) -> Void
+    ) throws(DiskError) -> [String] {
+        // Nobody has loaded them before: each that is counted is read.
+        try purge(disk, directory, logDirectory, keeping: count, removing: removing) { snapshot in
+            guard case .whole? = try? snapshot.load(from: disk) else { return false }
+            return true
+        }
+    }
+
+    private static func purge(
+        _ disk: any Disk, _ directory: String, _ logDirectory: String, keeping count: Int,
+        removing: (String) -> Void = { _ in }, isWhole: (SnapshotFile) -> Bool
     ) throws(DiskError) -> [String] {
         let snapshots = try disk.list(directory).compactMap { SnapshotFile($0.name, in: directory) }
             .sorted { $0.zxid > $1.zxid }
         var kept: [SnapshotFile] = []
-        for snapshot in snapshots where kept.count < count && snapshot.looksWhole(on: disk) { kept.append(snapshot) }
+        for snapshot in snapshots where kept.count < count && isWhole(snapshot) { kept.append(snapshot) }
         guard let oldest = kept.last else { return [] }
         let logs = try disk.list(logDirectory).compactMap { entry in
             LogFormat.zxid(ofLog: entry.name).map { (zxid: $0, path: logDirectory + "/" + entry.name) }

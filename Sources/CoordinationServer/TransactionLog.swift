@@ -199,7 +199,11 @@ private final class LogFile {
         if let problem { throw problem }
         try synced(opened)
         isSyncing = true
-        try disk.syncDirectory(directory)
+        do throws(DiskError) { try disk.syncDirectory(directory) } catch {
+            // Not opened, so nothing was tried.
+            if error.isOutOfDescriptors { isSyncing = false }
+            throw error
+        }
         isSyncing = false
         file = opened
         begun = zxid

@@ -16,6 +16,8 @@ package struct DiskError: Error, Equatable, CustomStringConvertible {
     package var description: String { "\(operation) \(path): \(reason)" }
     package var isMissing: Bool { code == 2 }  // ENOENT
     package var isNoSpace: Bool { code == 28 || code == 122 }  // ENOSPC, EDQUOT
+    /// Nothing was tried: this process, or the system, has no descriptor left to open anything with.
+    package var isOutOfDescriptors: Bool { code == 24 || code == 23 }  // EMFILE, ENFILE
 }
 
 package enum FileMode: Sendable {
@@ -100,6 +102,8 @@ package protocol Disk: AnyObject {
     func totalBytes(_ path: String) throws(DiskError) -> Int64
     /// From the root, as other programs may name it; it need not exist.
     func absolutePath(_ path: String) -> String
+    /// The one name of what is there: two spellings, or a link and its end, give the same.
+    func realPath(_ path: String) -> String
     /// Milliseconds since 1970 of the last change.
     func modifiedMs(_ path: String) throws(DiskError) -> Int64
     /// Makes the file look as if it had changed last at that time.

@@ -209,6 +209,12 @@ package final class PosixDisk: Disk {
         return rest.isEmpty || rest == "." ? here : "\(here)/\(rest)"
     }
 
+    package func realPath(_ path: String) -> String {
+        guard let resolved = Glibc.realpath(path, nil) else { return absolutePath(path) }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     package func modifiedMs(_ path: String) throws(DiskError) -> Int64 {
         var status = stat()
         guard stat(path, &status) == 0 else { throw failure("stat", path, errno) }

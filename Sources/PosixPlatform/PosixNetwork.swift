@@ -184,6 +184,8 @@ final class PosixListener: Listener {
     private(set) var port = 0
     /// Since when no descriptor can be had.
     private var starvedSince: Instant?
+    /// Descriptors from here on are for files: a server whose clients had them all could not begin its next log.
+    private let keptFrom: Int32
 
     init(
         loop: EventLoop, journal: Journal, backlog: Int,
@@ -193,7 +195,12 @@ final class PosixListener: Listener {
         self.backlog = Int32(clamping: max(backlog, 1))
         self.journal = journal
         self.accept = accept
+        var limit = rlimit()
+        let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+        let descriptors = isKnown ? Int32(clamping: limit.rlim_cur) : .max
+        keptFrom = descriptors - min(descriptors / 4, PosixListener.keptAtMost)
     }
+    private static let keptAtMost: Int32 = 64
 
     func bind(_ target: Address.Target, dualStack: Bool) throws(NetworkError) {
         let fd = socket(
@@ -255,6 +262,11 @@ final class PosixListener: Listener {
                 let code = errno
                 if code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM { rest(socket, code) }
                 return
+            }
+            // The system gives the lowest that is free.
+            guard fd < keptFrom else {
+                Glibc.close(fd)
+                return rest(socket, EMFILE)
             }
             if let since = starvedSince {
                 starvedSince = nil

@@ -16,7 +16,9 @@ package final class PosixWorld: World {
     package private(set) var exitCode: Int32 = 0
 
     package init(speaker: String, style: JournalStyle = .narrated, level: JournalLevel = .info, journalFD: Int32 = 1) {
+        // Each comes back as an error of the call that caused it, which is told with its file.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         let sink = DescriptorSink(fd: journalFD, style: style)
         journal = Journal(speaker: speaker, level: level, sink: sink, clock: loop)
         network = PosixNetwork(loop: loop, journal: journal)

@@ -74,6 +74,10 @@ final class SimulatedDisk: Disk {
 
     func absolutePath(_ path: String) -> String { path.hasPrefix("/") ? path : "/\(path)" }
 
+    func realPath(_ path: String) -> String {
+        "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    }
+
     func modifiedMs(_ path: String) throws(DiskError) -> Int64 {
         guard case .file(let inode) = try storage.find(path, .list) else { return 0 }
         return inode.modifiedMs

@@ -31,11 +31,15 @@ func runServer(
 
     var stopping = false
     var program: (any ServerProgram)?
-    var signals = [SIGTERM, SIGINT]
+    var signals = [SIGTERM, SIGINT, SIGQUIT]
     // nohup wants hang-ups ignored; without it a closed terminal is a reason to stop cleanly.
     var hangup = sigaction()
     if sigaction(SIGHUP, nil, &hangup) == 0, hangup.__sigaction_handler.sa_handler == nil { signals.append(SIGHUP) }
     world.onSignals(signals) { signal in
+        if signal == SIGQUIT {
+            // Whoever is used to a Java server asks it for its threads' stacks so, and does not mean to end it.
+            return world.journal.notice("SIGQUIT asks for stacks of threads, which are not told here; serving goes on")
+        }
         if stopping {
             if signal == SIGINT { world.stop(130) }
             return

@@ -248,6 +248,69 @@ struct CoordinationServerTests {
         #expect(again.replies.first?.header.error == .ok)
     }
 
+    @Test("a disk that stands still takes nobody's session: who comes back is told at once that it goes on")
+    func stalledDisk() throws {
+        let bench = Bench { $0.preallocation = 0 }
+        let wire = bench.client(timeout: 2000), idle = bench.client(timeout: 2000)
+        wire.ask(.create, CreateRequest(path: "/e", data: nil, mode: .ephemeral))
+        bench.run { wire.replies.count == 1 }
+        let session = try #require(wire.welcome)
+        let capacity = bench.node.storage.capacity
+        bench.node.storage.capacity = bench.node.storage.usedBytes
+        wire.ask(.create, CreateRequest(path: "/waits", data: [UInt8](repeating: 7, count: 300)))
+        var speaker = wire
+        for _ in 0..<10 {
+            // As clients do that hear nothing for two thirds of their session's time.
+            bench.simulation.run(for: .milliseconds(1300))
+            idle.ping()
+            speaker.connection?.close()
+            speaker = bench.wire()
+            speaker.connect(session: session.sessionID, password: session.password, timeout: 2000)
+            bench.run { speaker.welcome != nil || speaker.reason != nil }
+            #expect(speaker.welcome?.sessionID == session.sessionID)
+        }
+        #expect(idle.replies.count == 10)
+        bench.node.storage.capacity = capacity
+        speaker.ask(.exists, ExistsRequest(path: "/e"))
+        speaker.ask(.exists, ExistsRequest(path: "/waits"))
+        #expect(bench.run { speaker.replies.count == 2 })
+        #expect(speaker.replies.map(\.header.error) == [.ok, .ok])
+    }
+
+    @Test(
+        "while more waits for the disk than may, pings and returning sessions are heard, and whom it keeps waiting keeps its session"
+    )
+    func crowdedLog() throws {
+        let bench = Bench { $0.preallocation = 0 }
+        let writer = bench.client(timeout: 2000), idle = bench.client(timeout: 2000),
+            moving = bench.client(timeout: 2000)
+        let capacity = bench.node.storage.capacity
+        writer.ask(.create, CreateRequest(path: "/first", data: nil))
+        bench.run { writer.replies.count == 1 }
+        bench.node.storage.capacity = bench.node.storage.usedBytes
+        let count = 12
+        for index in 0..<count {
+            writer.ask(.create, CreateRequest(path: "/n\(index)", data: [UInt8](repeating: 7, count: 900_000)))
+        }
+        bench.simulation.run(for: .seconds(1))
+        #expect(bench.server?.isLogCrowded == true)
+        let session = try #require(moving.welcome)
+        var speaker = moving
+        for _ in 0..<8 {
+            idle.ping()
+            speaker.connection?.close()
+            speaker = bench.wire()
+            speaker.connect(session: session.sessionID, password: session.password, timeout: 2000)
+            bench.run { speaker.welcome != nil || speaker.reason != nil }
+            #expect(speaker.welcome?.sessionID == session.sessionID)
+            bench.simulation.run(for: .milliseconds(1300))
+        }
+        #expect(idle.replies.count == 8 && idle.reason == nil)
+        bench.node.storage.capacity = capacity
+        #expect(bench.run { writer.replies.count == 1 + count })
+        #expect(writer.replies.allSatisfy { $0.header.error == .ok })
+    }
+
     @Test("stopped while the disk is full, what waits is given up, and the next start has what was acknowledged")
     func stoppedFull() {
         let bench = Bench { $0.preallocation = 0 }

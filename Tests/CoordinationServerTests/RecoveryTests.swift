@@ -171,6 +171,80 @@ struct RecoveryTests {
         #expect(disk.exists("d/set-aside/log.4"))
     }
 
+    @Test(
+        "without room for what a remedy would cut, nothing is cut; a start goes on without what was promised to nobody")
+    func noRoomToKeep() throws {
+        var first = LogFormat.header + entries(1...3).flatMap { $0 }
+        first[first.count - entries(3...3).flatMap { $0 }.count - 20] ^= 1
+        try write("log.1", first)
+        let found = try #require(problem())
+        let storage = simulation.node("zk").storage
+        let capacity = storage.capacity
+        storage.capacity = storage.usedBytes
+        #expect(throws: DiskError.self) { for mend in found.remedy { try mend.perform(on: disk) } }
+        #expect(try disk.contents("d/log.1") == first)
+        #expect((try? disk.list("d/set-aside"))?.isEmpty != false)
+        let cut = try #require(found.remedy.first)
+        #expect(try cut.perform(on: disk, keepsAll: false)?.hasPrefix("there was no room to keep") == true)
+        #expect((try? disk.list("d/set-aside"))?.isEmpty != false)
+        storage.capacity = capacity
+        #expect(try recovered().zxid == 1)
+    }
+
+    @Test("a damaged header loses nothing while entries stand behind it; with the first of them it is refused and told")
+    func badHeader() throws {
+        let whole = LogFormat.header + entries(1...3).flatMap { $0 }
+        for index in 0..<4 {
+            var bytes = whole
+            bytes[index] ^= 0x10
+            try write("log.1", bytes)
+            let found = try recovered()
+            #expect(found.zxid == 3 && found.remarks.contains { $0.contains("its header was damaged") })
+            #expect(try disk.contents("d/log.1") == whole)
+        }
+        var bytes = whole
+        for index in 0..<(LogFormat.headerBytes + 30) { bytes[index] = 0 }
+        try write("log.1", bytes)
+        let found = try #require(problem())
+        #expect(found.description.contains("d/log.1 is damaged at its beginning"))
+        #expect(found.description.contains("whole transactions up to 0x3 follow in it: acknowledged changes"))
+        #expect(try disk.contents("d/log.1") == bytes)
+        // What was never a log is no damage.
+        try write("log.1", [UInt8]("not a log at all, however long it may be".utf8))
+        #expect(refusal()?.contains("is not a transaction log") == true)
+    }
+
+    @Test("a snapshot that cannot be read still tells how far the tree had come") func newerThanTheLogs() throws {
+        try write("log.1", LogFormat.header + entries(1...3).flatMap { $0 })
+        try takeSnapshot()
+        try write("log.4", LogFormat.header + entries(4...6).flatMap { $0 })
+        try takeSnapshot()
+        var newest = try disk.contents("d/snapshot.6")
+        newest[newest.count / 2] ^= 1
+        try write("snapshot.6", newest)
+        #expect(try recovered().zxid == 6)
+        try disk.remove("d/log.4")
+        let found = try #require(problem())
+        #expect(found.description.contains("d/snapshot.6 is not whole"))
+        #expect(found.description.contains("transactions 0x4 to 0x6 are missing"))
+        for mend in found.remedy { try mend.perform(on: disk) }
+        #expect(try recovered().zxid == 3)
+    }
+
+    @Test("a purge counts no snapshot that a start has found broken") func brokenSnapshotsDoNotCount() throws {
+        for zxid in Int64(1)...4 {
+            try write("log.\(zxid)", LogFormat.header + entries(zxid...zxid).flatMap { $0 })
+            try takeSnapshot()
+        }
+        for name in ["snapshot.2", "snapshot.3", "snapshot.4"] {
+            var bytes = try disk.contents("d/" + name)
+            bytes[bytes.count / 2] ^= 1
+            try write(name, bytes)
+        }
+        #expect(try SnapshotStore.purge(disk, "d", "d", keeping: 3) { _ in }.isEmpty)
+        #expect(try recovered().zxid == 4)
+    }
+
     @Test("logs without the snapshot they build on are refused and explained, unless they are trusted")
     func missingSnapshot() throws {
         try write("log.5", LogFormat.header + entries(5...6).flatMap { $0 })
@@ -195,6 +269,8 @@ struct RecoveryTests {
         try disk.remove("d/log.1")
         try write("snapshot.4", Array(try disk.contents("d/snapshot.4")[..<count]))
         #expect(refusal()?.contains("beginning with an empty tree would lose it all") == true)
+        // The switch speaks of snapshots that never were.
+        #expect(throws: StartProblem.self) { try recovered(trustEmpty: true) }
         // Nothing had been promised when the very first one was cut short.
         try disk.remove("d/snapshot.4")
         try write("snapshot.0", [])

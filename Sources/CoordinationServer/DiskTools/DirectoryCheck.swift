@@ -24,8 +24,14 @@ package struct DirectoryCheck {
     package func run(on disk: any Disk, say: (String) -> Void) -> Int32 {
         let directory = dataDir + "/version-2", logDirectory = dataLogDir + "/version-2"
         for path in Set([directory, logDirectory]).sorted() where !disk.exists(path) {
+            var above = parentDirectory(of: path)
+            while !disk.exists(above), above != "/", above != "." { above = parentDirectory(of: above) }
+            guard (try? disk.list(above)) != nil else {
+                say("\(above) is no directory, or not one that can be read. A start is refused.")
+                return 1
+            }
             say("\(path) is not there: a start begins with an empty tree, and makes it.")
-            return disk.exists(parentDirectory(of: path)) ? 0 : 1
+            return 0
         }
         var lock: (any DiskLock)?
         if executes {
@@ -135,6 +141,7 @@ extension Mend {
         case .sync, .trim: nil
         case .remove(let path): "remove \(path), which has nothing in it"
         case .setAside(let path): "move \(path) to \(Mend.setAsideName)/"
+        case .header(let path): "write the header of \(path) anew"
         case .cut(let path, let offset, let bytes):
             "cut \(path) at byte \(offset) and keep the \(bytes) bytes behind in \(Mend.setAsideName)/"
         }

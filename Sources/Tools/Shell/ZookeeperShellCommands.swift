@@ -101,7 +101,7 @@ struct ShellCommands {
                 options: ["c": false, "d": false, "a": false, "l": false]
             ) { try $0.removeWatches($1) },
             Form(name: "version", words: "", needs: 0) { shell, _ in
-                shell.shell.tool.say("ZooKeeper CLI version: 3.9.3 (Letterbox)")
+                shell.shell.tool.say("ZooKeeper CLI version: 3.9.4 (Letterbox)")
             },
         ]
     }
