@@ -208,7 +208,13 @@ struct Recovery: ~Copyable {
                 "\(scan.path): cut \(damage.bytes) bytes from byte \(damage.offset) on, transaction \(which) (\(why)); "
                     + "everything up to 0x\(LogFormat.hex(damage.zxid - 1)) is kept, and the bytes go to "
                     + Mend.setAsideName)
-        case .damaged(let damage): throw damaged(scan, damage, later: [], goingOn: nil)
+        case .damaged(let damage):
+            guard let upTo = damage.following?.upperBound, upTo <= tree.lastZxid else {
+                throw damaged(scan, damage, later: [], goingOn: nil)
+            }
+            remarks.append(
+                "\(scan.path) is damaged from byte \(damage.offset) on, where transaction 0x\(LogFormat.hex(damage.zxid)) should "
+                    + "be; nothing is lost: the snapshot holds all it held")
         case .clean where scan.sizeBytes > scan.endOffset: mends.append(.trim(scan.path, to: scan.endOffset))
         case .clean: mends.append(.sync(scan.path))
         case .noHeader, .foreign, .refused: break

@@ -231,6 +231,20 @@ struct RecoveryTests {
         #expect(try recovered().zxid == 3)
     }
 
+    @Test("damage in a log that a whole snapshot covers loses nothing and is told") func coveredDamage() throws {
+        var bytes = LogFormat.header + entries(1...3).flatMap { $0 }
+        try write("log.1", bytes)
+        try takeSnapshot()
+        bytes[LogFormat.headerBytes + 30] ^= 1
+        try write("log.1", bytes)
+        let found = try recovered()
+        #expect(found.zxid == 3 && found.nodes == 3)
+        #expect(found.remarks.contains { $0.contains("nothing is lost") })
+        // With one that the snapshot does not hold behind it, it is refused.
+        try write("log.1", bytes + entries(4...4).flatMap { $0 })
+        #expect(refusal()?.contains("d/log.1 is damaged in the middle") == true)
+    }
+
     @Test("a purge counts no snapshot that a start has found broken") func brokenSnapshotsDoNotCount() throws {
         for zxid in Int64(1)...4 {
             try write("log.\(zxid)", LogFormat.header + entries(zxid...zxid).flatMap { $0 })
