@@ -10,6 +10,11 @@ func runServer(
     _ kind: String, _ words: [String], switches: [String] = [], speaker: (Properties) -> String,
     make: (ServerArguments, any World) throws(ServerFailure) -> any ServerProgram
 ) -> Int32 {
+    if let word = words.first, word == "--help" || word == "-h" {
+        tell("letterbox \(kind) FILE.properties [--override KEY=VALUE]...\(switches.map { " [--\($0)]" }.joined())")
+        tell("Runs a \(kind) in front, its lines on stdout, until SIGTERM or Ctrl-C.")
+        return 0
+    }
     let arguments: ServerArguments
     do throws(ServerFailure) {
         arguments = try ServerArguments(words, kind: kind, knownSwitches: switches)
