@@ -198,8 +198,10 @@ def test_an_empty_newest_log_and_an_empty_newest_snapshot_are_no_obstacle():
         (coordinator.files / "log.ff").unlink()
         (coordinator.files / "log.20").write_bytes(b"")
         (coordinator.files / "snapshot.20").write_bytes(b"")
+        assert "transactions 0x20 to 0x20 are missing" in coordinator.refused(), "its name says that there was more"
+        (coordinator.files / "snapshot.20").rename(coordinator.files / "snapshot.1f")
         coordinator.ours()
-        assert "snapshot.20 is not whole and was passed over" in coordinator.process.output()
+        assert "snapshot.1f is not whole and was passed over" in coordinator.process.output()
         assert len(nodes(coordinator)) == 30
         assert last.exists()
 
