@@ -15,6 +15,10 @@ struct LogDamage: Equatable {
     var wasWhole = false
     /// Whole entries behind it.
     var following: ClosedRange<Int64>?
+    /// Where the last of those ends.
+    var followingEnd: Int64 = 0
+    /// Nothing broken stands behind the last of those.
+    var endsWhole: Bool { following != nil && followingEnd == offset + bytes }
     /// Some of those were written after this one was durable, or nobody can tell.
     var isAcknowledged = false
 }
@@ -151,7 +155,7 @@ struct LogScan {
             let filled = try file.read(into: rest, at: from)
             let bytes = UnsafeRawBufferPointer(rebasing: rest[..<filled])
             if from == start { damage.wasWhole = hasItsEnd(bytes) }
-            findFollowing(bytes, &damage)
+            findFollowing(bytes, &damage, from: from)
             from += stride
         }
     }
@@ -165,7 +169,8 @@ struct LogScan {
         return (try? reader.uint8()) == LogFormat.endMark
     }
 
-    private static func findFollowing(_ bytes: UnsafeRawBufferPointer, _ damage: inout LogDamage) {
+    /// - Parameter from: where `bytes` begin in the file.
+    private static func findFollowing(_ bytes: UnsafeRawBufferPointer, _ damage: inout LogDamage, from: Int64) {
         var position = 1
         while position + LogFormat.framingBytes + TransactionHeader.sizeBytes <= bytes.count {
             // The first half of a checksum is zero: most places are ruled out by it.
@@ -179,8 +184,9 @@ struct LogScan {
             }
             var reader = JuteReader(entry)
             if let header = try? TransactionHeader(from: &reader), header.zxid >= damage.zxid {
-                let from = damage.following?.lowerBound ?? header.zxid
-                damage.following = min(from, header.zxid)...max(damage.following?.upperBound ?? from, header.zxid)
+                let first = damage.following?.lowerBound ?? header.zxid
+                damage.following = min(first, header.zxid)...max(damage.following?.upperBound ?? first, header.zxid)
+                damage.followingEnd = from + Int64(position + count)
                 // A batch that began behind the damaged transaction was not written before that one was durable.
                 if LogFormat.batch(of: entry).map({ $0 > damage.zxid }) ?? true { damage.isAcknowledged = true }
             }

@@ -209,7 +209,7 @@ struct Recovery: ~Copyable {
                     + "everything up to 0x\(LogFormat.hex(damage.zxid - 1)) is kept, and the bytes go to "
                     + Mend.setAsideName)
         case .damaged(let damage):
-            guard let upTo = damage.following?.upperBound, upTo <= tree.lastZxid else {
+            guard let upTo = damage.following?.upperBound, upTo <= tree.lastZxid, damage.endsWhole else {
                 throw damaged(scan, damage, later: [], goingOn: nil)
             }
             remarks.append(

@@ -240,6 +240,11 @@ struct RecoveryTests {
         let found = try recovered()
         #expect(found.zxid == 3 && found.nodes == 3)
         #expect(found.remarks.contains { $0.contains("nothing is lost") })
+        // Two places: what stood at the last one, nobody can tell.
+        var two = bytes
+        two[two.count - 20] ^= 1
+        try write("log.1", two)
+        #expect(refusal()?.contains("d/log.1 is damaged in the middle") == true)
         // With one that the snapshot does not hold behind it, it is refused.
         try write("log.1", bytes + entries(4...4).flatMap { $0 })
         #expect(refusal()?.contains("d/log.1 is damaged in the middle") == true)
