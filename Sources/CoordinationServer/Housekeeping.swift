@@ -64,8 +64,11 @@ extension CoordinationServer {
     /// Unless it was heard of after all, or is gone by now.
     private func end(_ session: Int64) {
         guard core.isExpired(session, now: nowMs) else { return }
-        if let client = core.client(of: session), connections[client.raw]?.isHeldUp == true {
-            return core.heard(of: client, now: nowMs)
+        if let client = core.client(of: session), let connection = connections[client.raw], connection.isPaused {
+            // What it has sent meanwhile was not read, but it came.
+            let silence = connection.isHeldUp ? .zero : connection.connection.silence
+            core.heard(of: client, now: nowMs - silence.wholeMilliseconds)
+            guard core.isExpired(session, now: nowMs) else { return }
         }
         let timeout = core.tree.sessions[session] ?? 0
         let (change, client) = core.expire(session, wallMs: world.clock.wallMs)

@@ -63,6 +63,8 @@ package protocol Connection: AnyObject {
     var isOpen: Bool { get }
     /// Bytes accepted by `send` that the system has not taken yet, those of file regions included.
     var unsentBytes: Int { get }
+    /// How long no byte has come from the peer, read or not: also while paused.
+    var silence: Duration { get }
 
     /// Copies `bytes` to the output.
     func send(_ bytes: UnsafeRawBufferPointer)

@@ -99,6 +99,14 @@ final class PosixConnection: Connection, EventSource {
 
     // MARK: Input
 
+    /// The system counts what it has received, whether or not it was read.
+    var silence: Duration {
+        var info = tcp_info()
+        var length = socklen_t(MemoryLayout<tcp_info>.size)
+        guard fd >= 0, getsockopt(fd, Int32(IPPROTO_TCP), TCP_INFO, &info, &length) == 0 else { return .zero }
+        return .milliseconds(Int(info.tcpi_last_data_recv))
+    }
+
     func needs(_ count: Int) { needed = max(count, 1) }
 
     func pause() { paused = true }

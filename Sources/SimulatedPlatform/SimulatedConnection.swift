@@ -50,6 +50,7 @@ final class SimulatedConnection: Connection {
     private var isPaused = false
     private var peerEnded = false
     private var isReading = false
+    private var lastHeard = Instant.start
 
     private var simulation: Simulation { network.simulation }
 
@@ -86,6 +87,8 @@ final class SimulatedConnection: Connection {
         if unsentBytes > OutputLimits.highWater { wasAboveHighWater = true }
         flushLater()
     }
+
+    var silence: Duration { simulation.now - lastHeard }
 
     func needs(_ count: Int) { needed = max(1, count) }
 
@@ -234,6 +237,7 @@ final class SimulatedConnection: Connection {
         case .bytes(let bytes):
             bytes.withUnsafeBytes { simulation.mix($0) }
             systemBuffer += bytes
+            lastHeard = simulation.now
         case .end: peerEnded = true
         case .reset: return broken("Connection reset by peer")
         }

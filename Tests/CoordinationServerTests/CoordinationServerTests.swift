@@ -185,6 +185,30 @@ struct CoordinationServerTests {
         #expect(bench.run { slow.replies.count == 61 })
     }
 
+    @Test("who does not read its answers keeps its session while it pings, and loses it when it falls silent")
+    func silentReader() {
+        let bench = Bench()
+        let slow = bench.client(timeout: 2000), other = bench.client(timeout: 10_000)
+        slow.ask(.create, CreateRequest(path: "/e", data: [UInt8](repeating: 7, count: 200_000), mode: .ephemeral))
+        bench.run { slow.replies.count == 1 }
+        slow.connection?.pause()
+        for _ in 0..<60 { slow.ask(.getData, GetDataRequest(path: "/e")) }
+        var answers = 0
+        func isThere() -> CoordinationError? {
+            answers += 1
+            other.ask(.exists, ExistsRequest(path: "/e"))
+            bench.run { other.replies.count == answers }
+            return other.replies.last?.header.error
+        }
+        for _ in 0..<8 {
+            bench.simulation.run(for: .milliseconds(1000))
+            slow.ping()
+            #expect(isThere() == .ok)
+        }
+        bench.simulation.run(for: .milliseconds(2500))
+        #expect(isThere() == .noNode)
+    }
+
     @Test("too many connections of one address are not let in") func limit() {
         let bench = Bench { $0.maxClientConnections = 2 }
         let wires = (0..<3).map { _ in bench.wire(from: "one") }
