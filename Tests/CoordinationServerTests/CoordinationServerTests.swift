@@ -217,6 +217,20 @@ struct CoordinationServerTests {
         #expect(bench.word("ruok") == "imok")
     }
 
+    @Test("dataLogDir that spells dataDir otherwise is the same directory") func otherSpelling() {
+        let bench = Bench { $0.dataLogDir = "./data/" }
+        let wire = bench.client()
+        #expect(bench.problem == nil)
+        wire.ask(.create, CreateRequest(path: "/a", data: nil))
+        #expect(bench.run { wire.replies.count == 1 })
+        bench.node.crash(.power)
+        bench.node.restart()
+        let again = bench.client()
+        again.ask(.exists, ExistsRequest(path: "/a"))
+        #expect(bench.run { again.replies.count == 1 })
+        #expect(again.replies.first?.header.error == .ok)
+    }
+
     @Test("a port that is taken, and a directory in use, are named before anything is touched") func taken() {
         let bench = Bench()
         _ = bench.client()

@@ -123,6 +123,7 @@ struct LimitTests {
         #expect(read.largeRequestThreshold == 5 && read.largeRequestMaxBytes == 6 && read.backlog == 3)
         #expect(read.sessionlessTimeout == .milliseconds(250) && read.throttle.tokens == 4 && read.audits)
         #expect(read.words == ["srvr", "isro"] && read.adminPort == nil && read.notUnderstood.isEmpty)
+        #expect(try config(["jute.maxbuffer": "0x400000"]).maxBuffer == 4 << 20)
         let usual = try config([:])
         #expect(usual.words == ["srvr"] && usual.adminPort == 2180 && usual.adminAddress == "127.0.0.1")
         #expect(usual.maxClientConnections == 60 && usual.maxConnections == 0)
