@@ -189,8 +189,6 @@ extension CoordinationCore {
     ) throws(JuteError) -> TreeChange? {
         var overlay = Overlay(isUsed: true)
         var parts: [TransactionPart] = []
-        /// What each result is told as.
-        var shown: [OpCode] = []
         var count = 0
         var failure: (at: Int, why: CoordinationError)?
         while true {
@@ -208,10 +206,7 @@ extension CoordinationCore {
             }
             if failure == nil {
                 do throws(CoordinationError) {
-                    let record = try plan(asked, op, client, &overlay)
-                    // Of the same content; servers before 3.7.2 pass over a multi that holds a create2, all of it, and without a word.
-                    parts.append(TransactionPart(op: op == .create2 ? .create : op, record: record))
-                    shown.append(op)
+                    parts.append(TransactionPart(op: op, record: try plan(asked, op, client, &overlay)))
                 } catch { failure = (count, error) }
             }
             count += 1
@@ -242,11 +237,11 @@ extension CoordinationCore {
         let watched = !watches.isEmpty
         tree.lastZxid = change.header.zxid
         let frame = beginReply(xid, &reply)
-        for (part, op) in zip(parts, shown) {
+        for part in parts {
             _ = tree.apply(part.record, change.header, noting: watched)
-            let told: OpCode = op == .createContainer || op == .createTTL ? .create2 : op
-            MultiHeader(type: told.rawValue, error: 0).write(to: &reply)
-            writeResult(op, part.record, into: &reply)
+            let shown: OpCode = part.op == .createContainer || part.op == .createTTL ? .create2 : part.op
+            MultiHeader(type: shown.rawValue, error: 0).write(to: &reply)
+            writeResult(part.op, part.record, into: &reply)
         }
         MultiHeader.end.write(to: &reply)
         reply.endFrame(frame)

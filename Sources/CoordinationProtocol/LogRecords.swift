@@ -184,7 +184,8 @@ extension TransactionRecord {
         case .multi(let parts):
             writer.int32(Int32(truncatingIfNeeded: parts.count))
             for part in parts {
-                writer.int32(part.op.rawValue)
+                // Both have the same content, and servers before 3.7.2 pass over a multi with a create2, all of it, without a word.
+                writer.int32((part.op == .create2 ? OpCode.create : part.op).rawValue)
                 let frame = writer.beginFrame()
                 part.record.write(to: &writer)
                 writer.endFrame(frame)

@@ -126,41 +126,9 @@ package final class CoordinationServer {
         audit = config.audits ? AuditTrail(world) : nil
         throttle = ConnectionThrottle(config.throttle, now: world.clock.now.nanoseconds / 1_000_000)
         let disk = world.disk
-        let directory = config.dataDir + "/version-2"
-        for path in [directory, config.dataLogDir + "/version-2"] {
-            do throws(DiskError) {
-                try disk.createDirectory(path)
-                // A log is worth nothing when the power takes the directory it lies in. Those further up may be others'.
-                var parent = parentDirectory(of: path)
-                try disk.syncDirectory(parent)
-                while parent != "/", parent != "." {
-                    parent = parentDirectory(of: parent)
-                    try? disk.syncDirectory(parent)
-                }
-            } catch {
-                throw StartProblem(
-                    "\(path) cannot be made: \(error.reason). "
-                        + (error.isNoSpace ? "Make room." : "Check dataDir, its owner and permissions."))
-            }
-        }
-        // Another spelling of the same directory, or a link to it, is the same directory.
-        let isOne = disk.realPath(config.dataLogDir) == disk.realPath(config.dataDir)
-        let logDirectory = isOne ? directory : config.dataLogDir + "/version-2"
-        for path in isOne ? [config.dataDir] : [config.dataDir, config.dataLogDir] {
-            let lock: (any DiskLock)?
-            do throws(DiskError) { lock = try disk.lock(path + "/.lock") } catch {
-                throw StartProblem("\(path) cannot be written: \(error.reason). Check its owner and permissions.")
-            }
-            guard let lock else {
-                throw StartProblem("\(path) is in use by another coordinator. Stop that one, or name another dataDir.")
-            }
-            locks.append(lock)
-        }
-        for path in Set([directory, logDirectory]).sorted() {
-            do throws(DiskError) { try CoordinationServer.proveWritable(path, disk) } catch {
-                throw StartProblem("\(path) cannot be written: \(error.reason). Check its owner and permissions.")
-            }
-        }
+        let directories = try DataDirectories(config, disk)
+        let (directory, logDirectory) = (directories.snapshots, directories.logs)
+        locks = directories.locks
         let began = world.clock.now
         let files = try DataFiles(disk: disk, directory: directory, logDirectory: logDirectory)
         var recovery = try Recovery(files, trustEmpty: config.trustEmptySnapshot)
@@ -172,8 +140,9 @@ package final class CoordinationServer {
                 throw StartProblem("\(error.path) cannot be mended: \(error.reason). Check its owner and permissions.")
             }
         }
-        snapshots = SnapshotStore(disk: disk, directory: directory, logDirectory: logDirectory)
-        snapshots.unreadable = Set(recovery.unreadable.map(\.file.path))
+        snapshots = SnapshotStore(
+            disk: disk, directory: directory, logDirectory: logDirectory,
+            unreadable: Set(recovery.unreadable.map(\.file.path)))
         // Also before an old log that has none: Apache's server wants one.
         if recovery.snapshotZxid == nil {
             do throws(DiskError) { try snapshots.writeNow(&recovery.tree) } catch {
@@ -202,18 +171,6 @@ package final class CoordinationServer {
         drawSnapshotDistance()
         // Soon a whole one again, where the newest was not.
         untilSnapshot = passedOver ? 1 : max(untilSnapshot - replayed, 1)
-    }
-
-    /// The first log is begun with the first change: to find out only then would let clients in to turn them away. A full disk is
-    /// another matter, which is waited out.
-    private static func proveWritable(_ directory: String, _ disk: any Disk) throws(DiskError) {
-        let path = directory + "/.writable"
-        do throws(DiskError) {
-            try disk.open(path, .replace).close()
-            try disk.remove(path)
-        } catch {
-            guard error.isNoSpace else { throw error }
-        }
     }
 
     func announce() {

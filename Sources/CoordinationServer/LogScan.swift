@@ -48,7 +48,7 @@ struct LogScan {
     /// Where the last whole entry ends.
     private(set) var endOffset: Int64 = 0
     private(set) var end = End.clean
-    /// Its first bytes are not those of a log, and an entry stands behind them.
+    /// Its first bytes are not those of a log. A header is durable before the first entry: entries tell that it was damaged later.
     private(set) var hasBadHeader = false
 
     /// - Parameters:
@@ -69,14 +69,7 @@ struct LogScan {
             return
         }
         var header = JuteReader(window.bytes)
-        if (try? header.int32()) != LogFormat.magic {
-            switch try LogScan.behindBadHeader(file, begins: begins) {
-            case .clean: hasBadHeader = true
-            case let other:
-                end = other
-                return
-            }
-        }
+        hasBadHeader = (try? header.int32()) != LogFormat.magic
         window.consume(LogFormat.headerBytes)
         while true {
             endOffset = window.offset
@@ -104,38 +97,19 @@ struct LogScan {
         }
     }
 
-    /// A header is durable before its log's first entry, so entries tell that it was damaged later.
-    /// - Returns: `clean` when the first entry stands where it should.
-    private static func behindBadHeader(_ file: any File, begins: Int64) throws(DiskError) -> End {
-        let start = Int64(LogFormat.headerBytes)
-        guard let extent = try Extent(of: file, from: start) else { return .noHeader }
-        var window = FileWindow(file)
-        try window.fill(atLeast: LogFormat.headerBytes)
-        window.consume(LogFormat.headerBytes)
-        while true {
-            switch LogFormat.next(window.bytes, longest: Int(clamping: file.size - window.offset)) {
-            case .entry(let entry, _):
-                var reader = JuteReader(entry)
-                if let header = try? TransactionHeader(from: &reader), header.zxid == begins { return .clean }
-            case .cut where window.offset + Int64(window.bytes.count) < file.size:
-                try window.fill(atLeast: window.bytes.count + 1)
-                continue
-            case .end, .cut, .damaged: break
-            }
-            break
-        }
-        var damage = LogDamage(offset: 0, bytes: extent.end, zxid: begins)
-        try find(&damage, in: file, from: start, to: extent.end)
-        return damage.following == nil ? .foreign : .damaged(damage)
-    }
-
     static func unknownKind(_ path: String) -> String {
         "\(path) holds a transaction of a kind not known here. It was written by a newer or other program."
     }
 
     /// What stands behind the last whole entry.
     private func whatFollows(_ file: any File, begins: Int64) throws(DiskError) -> End {
-        guard let extent = try Extent(of: file, from: endOffset) else { return .clean }
+        let isHeaderless = hasBadHeader && entries == 0
+        guard let extent = try Extent(of: file, from: endOffset) else { return isHeaderless ? .noHeader : .clean }
+        if isHeaderless {
+            var damage = LogDamage(offset: 0, bytes: extent.end, zxid: begins)
+            try LogScan.find(&damage, in: file, from: endOffset, to: extent.end)
+            return damage.following == nil ? .foreign : .damaged(damage)
+        }
         var damage = LogDamage(
             offset: endOffset, bytes: extent.end - endOffset, zxid: last.map { $0 &+ 1 } ?? begins)
         try LogScan.find(&damage, in: file, from: endOffset, to: extent.end)

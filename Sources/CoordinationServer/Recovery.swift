@@ -60,7 +60,7 @@ struct Recovery: ~Copyable {
 
     private mutating func replay() throws(StartProblem) {
         // The last log that begins at or before the first transaction wanted, and all behind it.
-        let wanted = tree.lastZxid + 1
+        let wanted = tree.lastZxid &+ 1
         let needed = files.logs[(files.logs.lastIndex { $0.zxid <= wanted } ?? 0)...]
         var former: LogScan?
         for file in needed {
@@ -78,7 +78,7 @@ struct Recovery: ~Copyable {
             case .refused(let reason): throw StartProblem(reason)
             case .clean, .torn, .damaged: former = scan
             }
-            if scan.hasBadHeader {
+            if scan.hasBadHeader, scan.entries > 0 {
                 remarks.append(
                     "\(file.path): its header was damaged and is written anew; every transaction behind it is whole")
                 mends.append(.header(file.path))
@@ -99,7 +99,7 @@ struct Recovery: ~Copyable {
             scan = try LogScan(file.path, begins: file.zxid, on: files.disk) { header, entry in
                 if header.zxid <= tree.lastZxid { return nil }
                 // A new epoch begins anew; within one, every number was used.
-                let next = tree.lastZxid + 1
+                let next = tree.lastZxid &+ 1
                 let begins = header.zxid >> 32 != tree.lastZxid >> 32 && header.zxid & 0xffff_ffff <= 1
                 let isFirst = snapshotZxid == nil && tree.lastZxid == 0
                 guard header.zxid == next || (begins && !isFirst) || (isFirst && trustEmpty) else {
@@ -125,7 +125,7 @@ struct Recovery: ~Copyable {
 
     /// A log without entries still tells by its name what stood before it.
     private func compareName(_ scan: LogScan, of file: DataFiles.Log, behind former: LogScan?) throws(StartProblem) {
-        let next = tree.lastZxid + 1
+        let next = tree.lastZxid &+ 1
         guard scan.entries == 0, file.zxid > next, file.zxid >> 32 == next >> 32 else { return }
         if snapshotZxid == nil, trustEmpty { return }
         switch scan.end {
@@ -145,7 +145,7 @@ struct Recovery: ~Copyable {
         }
         throw StartProblem(
             "\(newest.file.path) is not whole (\(newest.reason)), and no log tells what it held: transactions "
-                + "0x\(LogFormat.hex(reached + 1)) to 0x\(LogFormat.hex(newest.file.zxid)) are missing. Put a copy of it or the "
+                + "0x\(LogFormat.hex(reached &+ 1)) to 0x\(LogFormat.hex(newest.file.zxid)) are missing. Put a copy of it or the "
                 + "missing log files back; nothing was changed. To go on from 0x\(LogFormat.hex(reached)) without everything "
                 + "later, run: \(files.checkCommand) --execute",
             remedy: unreadable.filter { $0.file.zxid > reached }.map { .setAside($0.file.path) })
@@ -154,7 +154,7 @@ struct Recovery: ~Copyable {
     /// Transactions are missing: which, where, and what a start without them would cost.
     private func missing(_ from: Int64, _ next: Int64, in file: DataFiles.Log, behind former: LogScan?) -> StartProblem
     {
-        let range = "transactions 0x\(LogFormat.hex(from)) to 0x\(LogFormat.hex(next - 1)) are missing"
+        let range = "transactions 0x\(LogFormat.hex(from)) to 0x\(LogFormat.hex(next &- 1)) are missing"
         let later = files.logs.filter { $0.zxid >= file.zxid }.map { Mend.setAside($0.path) }
         if let former, case .torn(let damage) = former.end {
             return damaged(former, damage, later: later, goingOn: "\(file.path) goes on with 0x\(LogFormat.hex(next))")
@@ -173,7 +173,7 @@ struct Recovery: ~Copyable {
         }
         return StartProblem(
             "\(range): \(goesOn). Put the missing log file back; nothing was changed. "
-                + "To go on from 0x\(LogFormat.hex(from - 1)) without everything later, run: \(files.checkCommand) --execute",
+                + "To go on from 0x\(LogFormat.hex(from &- 1)) without everything later, run: \(files.checkCommand) --execute",
             remedy: later)
     }
 
@@ -187,7 +187,7 @@ struct Recovery: ~Copyable {
             "\(scan.path) is damaged \(damage.offset == 0 ? "at its beginning" : "in the middle"): \(damage.bytes) bytes from byte \(damage.offset) on, where transaction "
                 + "0x\(LogFormat.hex(damage.zxid)) should be, cannot be read, and \(follows): acknowledged changes, so they "
                 + "are not cut. Restore the file from a copy; nothing was changed. To go on from "
-                + "0x\(LogFormat.hex(damage.zxid - 1)) without everything later, run: \(files.checkCommand) --execute",
+                + "0x\(LogFormat.hex(damage.zxid &- 1)) without everything later, run: \(files.checkCommand) --execute",
             remedy: [.cut(scan.path, at: damage.offset, bytes: damage.bytes)] + later)
     }
 
@@ -206,7 +206,7 @@ struct Recovery: ~Copyable {
                 : "a write that never ended: it was not acknowledged"
             remarks.append(
                 "\(scan.path): cut \(damage.bytes) bytes from byte \(damage.offset) on, transaction \(which) (\(why)); "
-                    + "everything up to 0x\(LogFormat.hex(damage.zxid - 1)) is kept, and the bytes go to "
+                    + "everything up to 0x\(LogFormat.hex(damage.zxid &- 1)) is kept, and the bytes go to "
                     + Mend.setAsideName)
         case .damaged(let damage):
             guard let upTo = damage.following?.upperBound, upTo <= tree.lastZxid, damage.endsWhole else {

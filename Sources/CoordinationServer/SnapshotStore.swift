@@ -11,12 +11,13 @@ package final class SnapshotStore {
     /// Apart from the log's lane: a long write here must not keep a sync there waiting.
     private let lane: any DiskLane
     /// Found not whole at the start: their last bytes, which a purge looks at, do not tell.
-    var unreadable: Set<String> = []
+    private let unreadable: Set<String>
 
-    init(disk: any Disk, directory: String, logDirectory: String) {
+    init(disk: any Disk, directory: String, logDirectory: String, unreadable: Set<String> = []) {
         self.disk = disk
         self.directory = directory
         self.logDirectory = logDirectory
+        self.unreadable = unreadable
         lane = disk.lane(directory + "/snapshots")
     }
 

@@ -62,6 +62,15 @@ final class Bench {
         return wire
     }
 
+    /// On another connection, with its session.
+    func comesBack(_ wire: Wire, _ session: ConnectResponse) -> Wire {
+        wire.connection?.close()
+        let again = self.wire()
+        again.connect(session: session.sessionID, password: session.password, timeout: session.timeout)
+        run { again.welcome != nil || again.reason != nil }
+        return again
+    }
+
     @discardableResult
     func run(_ condition: () -> Bool) -> Bool { simulation.run(within: .seconds(60), until: condition) }
 

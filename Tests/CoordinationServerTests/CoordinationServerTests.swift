@@ -301,10 +301,7 @@ struct CoordinationServerTests {
             // As clients do that hear nothing for two thirds of their session's time.
             bench.simulation.run(for: .milliseconds(1300))
             idle.ping()
-            speaker.connection?.close()
-            speaker = bench.wire()
-            speaker.connect(session: session.sessionID, password: session.password, timeout: 2000)
-            bench.run { speaker.welcome != nil || speaker.reason != nil }
+            speaker = bench.comesBack(speaker, session)
             #expect(speaker.welcome?.sessionID == session.sessionID)
         }
         #expect(idle.replies.count == 10)
@@ -336,10 +333,7 @@ struct CoordinationServerTests {
         var speaker = moving
         for _ in 0..<8 {
             idle.ping()
-            speaker.connection?.close()
-            speaker = bench.wire()
-            speaker.connect(session: session.sessionID, password: session.password, timeout: 2000)
-            bench.run { speaker.welcome != nil || speaker.reason != nil }
+            speaker = bench.comesBack(speaker, session)
             #expect(speaker.welcome?.sessionID == session.sessionID)
             bench.simulation.run(for: .milliseconds(1300))
         }

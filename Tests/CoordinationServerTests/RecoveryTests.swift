@@ -250,6 +250,21 @@ struct RecoveryTests {
         #expect(refusal()?.contains("d/log.1 is damaged in the middle") == true)
     }
 
+    @Test(
+        "numbers in names are believed to be any",
+        arguments: ["0", "7fffffffffffffff", "8000000000000000", "ffffffffffffffff"])
+    func oddNames(_ number: String) throws {
+        var log = LogFormat.header + entries(1...3).flatMap { $0 }
+        try write("log.\(number)", log)
+        _ = problem()
+        log[1] ^= 1
+        log[LogFormat.headerBytes + 30] ^= 1
+        try write("log.\(number)", log)
+        _ = problem()
+        try write("snapshot.\(number)", [])
+        _ = problem()
+    }
+
     @Test("a purge counts no snapshot that a start has found broken") func brokenSnapshotsDoNotCount() throws {
         for zxid in Int64(1)...4 {
             try write("log.\(zxid)", LogFormat.header + entries(zxid...zxid).flatMap { $0 })
